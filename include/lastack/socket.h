@@ -1,0 +1,121 @@
+/* The BSD verbs, non-blocking: every function returns at once, errors are negative la_errno values, and what would have
+ * blocked returns -LA_EAGAIN or -LA_EINPROGRESS and is announced by an event. Semantics are Linux's unless a line here
+ * says otherwise. -LA_EBADF for a stale handle applies to all and is not repeated. */
+#ifndef LASTACK_SOCKET_H
+#define LASTACK_SOCKET_H
+
+#include <lastack/types.h>
+
+struct la_stack;
+
+enum la_family { LA_AF_INET = 2, LA_AF_INET6 = 10 };
+enum la_type { LA_SOCK_STREAM = 1, LA_SOCK_DGRAM = 2 };
+enum la_how { LA_SHUT_RD = 0, LA_SHUT_WR = 1, LA_SHUT_RDWR = 2 };
+enum la_msg { LA_MSG_PEEK = 2, LA_MSG_DONTWAIT = 0x40, LA_MSG_WAITALL = 0x100, LA_MSG_MORE = 0x8000 };
+
+/* Makes a socket. Returns it, -LA_EAFNOSUPPORT, -LA_EPROTONOSUPPORT or -LA_ENOMEM. */
+la_sock la_socket(struct la_stack *stack, int family, int type);
+
+/* A number of the caller's (a process, a request, a pointer) that events and snapshots repeat. Accepted sockets begin
+ * with their listener's. */
+int la_owner_set(struct la_stack *stack, la_sock sock, uint64_t owner);
+
+/* Port 0 lets the stack choose. -LA_EINVAL (bound already, wrong family), -LA_EADDRNOTAVAIL, -LA_EADDRINUSE. */
+int la_bind(struct la_stack *stack, la_sock sock, const struct la_endpoint *local);
+
+/* `backlog` bounds the accept queue as on Linux: backlog + 1 completed connections; further handshakes wait in SYN_RCVD.
+ * An unbound socket gets a port. -LA_EINVAL, -LA_EADDRINUSE, -LA_ENOMEM. */
+int la_listen(struct la_stack *stack, la_sock sock, int backlog);
+
+/* The next completed connection, or -LA_EAGAIN, -LA_EINVAL (not listening). `peer` may be NULL. */
+la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer);
+
+/* Starts the handshake: -LA_EINPROGRESS, later LA_CONNECTED or LA_ERROR. Again while under way: -LA_EALREADY; after
+ * success once 0, then -LA_EISCONN. -LA_ENETUNREACH, -LA_EADDRNOTAVAIL (no free port, tuple in use), -LA_ENOMEM.
+ * On a datagram socket it sets the peer and returns 0. */
+int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *peer, la_time now);
+
+/* Takes up to `len` bytes. Returns the number taken (possibly less), -LA_EAGAIN, -LA_EPIPE, -LA_ENOTCONN, or the
+ * connection's pending error once. */
+int64_t la_send(struct la_stack *stack, la_sock sock, const void *data, size_t len, int flags, la_time now);
+
+/* Gives up to `len` bytes; 0 at end of file (peer's FIN, or own SHUT_RD); -LA_EAGAIN; a pending error once
+ * (-LA_ECONNRESET, -LA_ETIMEDOUT, …); -LA_ENOTCONN. */
+int64_t la_recv(struct la_stack *stack, la_sock sock, void *data, size_t len, int flags, la_time now);
+
+/* Datagrams. One call, one datagram; a longer one than `len` is cut. -LA_EMSGSIZE, -LA_ENOBUFS, -LA_EAGAIN. */
+int64_t la_sendto(struct la_stack *stack, la_sock sock, const void *data, size_t len, const struct la_endpoint *to,
+                  la_time now);
+int64_t la_recvfrom(struct la_stack *stack, la_sock sock, void *data, size_t len, int flags, struct la_endpoint *from,
+                    la_time now);
+
+/* Receive without a copy: `span` gets up to `max` pieces of what is there, the sum is returned (0 at end of file, errors
+ * as la_recv). They stay valid until the next call on this socket or la_input. la_consume takes `len` bytes off. */
+int64_t la_peek(struct la_stack *stack, la_sock sock, struct la_span *span, unsigned max, unsigned *count);
+int la_consume(struct la_stack *stack, la_sock sock, size_t len, la_time now);
+
+/* Send without a copy: `room` gets up to `max` pieces of free send storage, `len` bytes in all at most; the sum is
+ * returned, errors as la_send. la_commit says how many bytes were filled in. */
+int64_t la_reserve(struct la_stack *stack, la_sock sock, size_t len, struct la_room *room, unsigned max,
+                   unsigned *count);
+int la_commit(struct la_stack *stack, la_sock sock, size_t len, la_time now);
+
+/* SHUT_WR sends FIN after the data; SHUT_RD acts by the profile (Linux goes on accepting data, BSD discards it); RDWR is
+ * both. -LA_ENOTCONN, -LA_EINVAL. */
+int la_shutdown(struct la_stack *stack, la_sock sock, int how, la_time now);
+
+/* Gives the socket up. What is unsent is sent, then FIN; with unread data an RST instead (RFC 2525, 2.17). SO_LINGER
+ * {1,0}: RST. SO_LINGER {1,n} with something unacknowledged: returns -LA_EINPROGRESS, and the handle lives until the
+ * LA_CLOSED event, which comes when all is acknowledged or n seconds have passed. Otherwise returns 0 and the handle is
+ * stale. */
+int la_close(struct la_stack *stack, la_sock sock, la_time now);
+
+/* RST now, everything unsent and unread is lost, the handle is stale. */
+int la_abort(struct la_stack *stack, la_sock sock, la_time now);
+
+/* The level of la_event_bits for this socket, or a negative error. */
+int la_ready(const struct la_stack *stack, la_sock sock);
+
+int la_getsockname(const struct la_stack *stack, la_sock sock, struct la_endpoint *local);
+int la_getpeername(const struct la_stack *stack, la_sock sock, struct la_endpoint *peer);
+
+/* Options: names, values and units of Linux's on x86. Integers are int; -LA_EINVAL for a bad length or value,
+ * -LA_ENOPROTOOPT for an unknown name. */
+enum la_level { LA_SOL_SOCKET = 1, LA_IPPROTO_IP = 0, LA_IPPROTO_TCP = 6, LA_IPPROTO_IPV6 = 41 };
+enum la_so {
+    LA_SO_REUSEADDR = 2,
+    LA_SO_TYPE = 3,
+    LA_SO_ERROR = 4,
+    LA_SO_BROADCAST = 6,
+    LA_SO_SNDBUF = 7,
+    LA_SO_RCVBUF = 8,
+    LA_SO_KEEPALIVE = 9,
+    LA_SO_LINGER = 13,
+    LA_SO_REUSEPORT = 15,
+    LA_SO_ACCEPTCONN = 30,
+};
+enum la_tcp_option {
+    LA_TCP_NODELAY = 1,
+    LA_TCP_MAXSEG = 2,
+    LA_TCP_CORK = 3,
+    LA_TCP_KEEPIDLE = 4,  /* seconds */
+    LA_TCP_KEEPINTVL = 5, /* seconds */
+    LA_TCP_KEEPCNT = 6,
+    LA_TCP_SYNCNT = 7,
+    LA_TCP_LINGER2 = 8, /* seconds in FIN_WAIT_2 without owner; -1: none at all */
+    LA_TCP_QUICKACK = 12,
+    LA_TCP_USER_TIMEOUT = 18, /* milliseconds; RFC 5482 */
+};
+enum la_ip_option { LA_IP_TOS = 1, LA_IP_TTL = 2 };
+enum la_ipv6_option { LA_IPV6_UNICAST_HOPS = 16, LA_IPV6_V6ONLY = 26, LA_IPV6_TCLASS = 67 };
+
+struct la_linger {
+    int onoff;
+    int seconds;
+};
+
+int la_setsockopt(struct la_stack *stack, la_sock sock, int level, int name, const void *value, size_t len,
+                  la_time now);
+int la_getsockopt(struct la_stack *stack, la_sock sock, int level, int name, void *value, size_t *len);
+
+#endif

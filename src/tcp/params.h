@@ -1,0 +1,81 @@
+/* The settings of TCP: run-time data, one struct per stack. A profile is a row of first values (src/settings.c, which
+ * also knows every name that people use for them). */
+#ifndef TCP_PARAMS_H
+#define TCP_PARAMS_H
+
+#include <lastack/types.h>
+
+#include "wire/tcp.h"
+
+/* What SHUT_RD does with data that arrives later (C24). */
+enum shut_rd_rule {
+    SHUT_RD_ACCEPT,  /* Linux: it is queued and can be read. */
+    SHUT_RD_DISCARD, /* BSD: it is acknowledged and thrown away. */
+};
+
+/* What a SYN does that meets TIME_WAIT with a sequence number that is not higher (C36). */
+enum tw_syn_rule {
+    TW_SYN_ACK,  /* RFC 9293, 3.10.7.4: an ACK answers it. */
+    TW_SYN_DROP, /* Nothing answers it. */
+};
+
+struct tcp_params {
+    /* Closing. */
+    la_time msl;             /* TIME_WAIT lasts twice this. Linux 30 s, RFC 120 s. */
+    la_time fin_timeout;     /* FIN_WAIT_2 without owner. */
+    bool rfc1337;            /* RSTs do not end TIME_WAIT. */
+    bool tw_reuse;           /* connect() may take over a tuple in TIME_WAIT after 1 s, with timestamps. */
+    uint8_t tw_syn;          /* enum tw_syn_rule */
+    uint32_t tw_max;         /* TIME_WAIT and FIN_WAIT_2 records at most. */
+    uint32_t orphans_max;    /* Connections without owner at most. */
+    uint8_t orphan_retries;  /* Retransmissions in FIN_WAIT_1, CLOSING, LAST_ACK without owner. 0: 8. */
+    uint8_t shut_rd;         /* enum shut_rd_rule */
+    bool closing_resend_fin; /* In CLOSING, an old segment is answered by FIN again (BSD) rather than by a bare ACK. */
+
+    /* Opening. */
+    uint8_t syn_retries;
+    uint8_t synack_retries;
+    uint32_t syn_cache_max; /* Embryonic connections per listener at most. */
+    uint8_t syncookies;     /* 0 never, 1 when the cache is full, 2 always. */
+    uint32_t somaxconn;     /* Bound on a listener's backlog. */
+    bool abort_on_overflow; /* A full accept queue answers RST. */
+    uint16_t port_first, port_last; /* Ephemeral ports. */
+    bool drop_synfin;       /* SYN with FIN to a listener is dropped. */
+    bool listen_synack_rst; /* SYN+ACK to a listener is answered by RST (RFC 9293) rather than dropped. */
+
+    /* Options. */
+    bool window_scaling, timestamps, sack;
+    struct tcp_option_layout layout;
+    uint16_t mss_default_v4, mss_default_v6; /* Without an MSS option: 536, 1220. */
+    uint16_t mss_min;                        /* Smaller offers are raised to this. */
+
+    /* Buffers, bytes. */
+    uint32_t rcvbuf_min, rcvbuf, rcvbuf_max;
+    uint32_t sndbuf_min, sndbuf, sndbuf_max;
+    bool rcvbuf_autotune;    /* Receive buffers grow to rcvbuf_max with what the program reads. */
+    bool rcvbuf_mss_rounded; /* Round up to a multiple of the MSS (FreeBSD). */
+    uint8_t wscale_fixed;    /* 255: from rcvbuf_max. */
+
+    /* Validity (RFC 5961). */
+    bool rst_strict, syn_strict; /* false: RFC 793's rules. */
+    uint32_t challenge_per_second; /* Per connection. 0: no bound. */
+
+    /* Timers. */
+    la_time rto_initial, rto_min, rto_max;
+    la_time delack;     /* Longest delay of an ACK. */
+    uint8_t delack_segments; /* An ACK at least every so many full segments. */
+    uint8_t quickacks;  /* The first so many data segments are acknowledged at once. */
+    uint8_t retries1;   /* Timeouts before the path is doubted. */
+    uint8_t retries2;   /* Timeouts before the connection ends. */
+    la_time keepidle, keepintvl;
+    uint8_t keepcnt;
+    bool keepalive_data; /* Probes carry one old byte (RFC 1122 allows); otherwise none. */
+
+    /* Sending. */
+    uint32_t initial_window; /* Segments. */
+    uint8_t dupthresh;
+    bool icmp_may_rst; /* Hard ICMP errors end SYN_SENT. */
+    uint8_t congestion; /* Index into the table of cc.h. */
+};
+
+#endif
