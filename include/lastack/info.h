@@ -79,27 +79,27 @@ struct la_conn_info {
     uint64_t owner; /* la_owner_set's tag, the last owner's after close. */
     struct la_endpoint local, peer;
     enum la_state state;
-    la_time since;                  /* When it entered this state. */
-    bool compact;                   /* A record (TIME_WAIT, orphaned FIN_WAIT_2, SYN_RCVD), not a connection. */
-    bool read_shut, write_shut;     /* shutdown() in that direction was called. */
+    la_time since;              /* When it entered this state. */
+    bool compact;               /* A record (TIME_WAIT, orphaned FIN_WAIT_2, SYN_RCVD), not a connection. */
+    bool read_shut, write_shut; /* shutdown() in that direction was called. */
     bool fin_received, fin_sent, fin_acked;
-    bool eof_read;                  /* The owner has seen end of file. */
-    la_time timer_at[LA_NTIMERS];   /* LA_NEVER where not armed. */
-    uint32_t recv_queue;            /* Bytes the owner has not read. For a listener: connections to accept. */
-    uint32_t send_queue;            /* Bytes the peer has not acknowledged. For a listener: the backlog. */
-    uint32_t unsent;                /* Of those, bytes never sent. */
-    uint32_t out_of_order;          /* Bytes received beyond a gap. */
+    bool eof_read;                /* The owner has seen end of file. */
+    la_time timer_at[LA_NTIMERS]; /* LA_NEVER where not armed. */
+    uint32_t recv_queue;          /* Bytes the owner has not read. For a listener: connections to accept. */
+    uint32_t send_queue;          /* Bytes the peer has not acknowledged. For a listener: the backlog. */
+    uint32_t unsent;              /* Of those, bytes never sent. */
+    uint32_t out_of_order;        /* Bytes received beyond a gap. */
     uint32_t snd_una, snd_nxt, snd_wnd, rcv_nxt, rcv_wnd, iss, irs;
-    uint32_t cwnd, ssthresh, mss;   /* bytes */
-    la_time srtt, rttvar, rto;      /* 0 before the first sample */
-    uint32_t retransmits;           /* Segments sent again, ever. */
-    uint8_t backoff;                /* Consecutive timeouts of the current timer. */
-    uint64_t bytes_in, bytes_out;   /* Delivered in order; acknowledged. */
+    uint32_t cwnd, ssthresh, mss; /* bytes */
+    la_time srtt, rttvar, rto;    /* 0 before the first sample */
+    uint32_t retransmits;         /* Segments sent again, ever. */
+    uint8_t backoff;              /* Consecutive timeouts of the current timer. */
+    uint64_t bytes_in, bytes_out; /* Delivered in order; acknowledged. */
     uint32_t segs_in, segs_out;
-    uint32_t memory;                /* Bytes of buffers held. */
-    unsigned nhistory;              /* The latest moves, oldest first. */
+    uint32_t memory;   /* Bytes of buffers held. */
+    unsigned nhistory; /* The latest moves, oldest first. */
     struct la_move history[LA_HISTORY];
-    uint32_t moves;                 /* How many there were in all. */
+    uint32_t moves; /* How many there were in all. */
 };
 
 /* Walks all connections, listeners and records. Begin with *cursor = 0; false at the end. One that comes or goes during
@@ -151,8 +151,8 @@ struct la_trace {
     la_sock sock;
 };
 
-/* The first entry after `serial` (0: from the beginning of what is kept). False when there is none. A gap in the serials
- * means that the ring has overwritten some. */
+/* The first entry after `serial` (0: from the beginning of what is kept). False when there is none. A gap in the
+ * serials means that the ring has overwritten some. */
 bool la_trace_next(const struct la_stack *stack, uint64_t serial, struct la_trace *trace);
 
 /* --- The rules as data: the docs' pictures and the tests are made from these --- */

@@ -29,7 +29,7 @@ struct la_segment {
     uint16_t wnd;   /* As on the wire, unscaled. */
     uint16_t urg;
     uint8_t tos, ttl;
-    bool csum_ok;   /* Parse: IP and TCP checksums are right. Build: false writes a wrong TCP checksum. */
+    bool csum_ok; /* Parse: IP and TCP checksums are right. Build: false writes a wrong TCP checksum. */
     /* Options; 0 or false where absent. wscale is -1 where absent. */
     uint16_t mss;
     int8_t wscale;
@@ -43,8 +43,8 @@ struct la_segment {
 
 /* False when the packet is not an unfragmented TCP segment over IPv4 or IPv6 that parses. */
 bool la_segment_parse(enum la_link link, const void *packet, size_t len, struct la_segment *segment);
-/* Writes an IP packet (no link header) with correct lengths and checksums, options in Linux's order. Returns its length,
- * 0 when `size` is too small or the addresses are of two families. */
+/* Writes an IP packet (no link header) with correct lengths and checksums, options in Linux's order. Returns its
+ * length, 0 when `size` is too small or the addresses are of two families. */
 size_t la_segment_build(const struct la_segment *segment, void *packet, size_t size);
 /* "10.0.0.1:80 > 10.0.0.2:4242 [S.] seq 1 ack 2 win 65535 len 0 <mss 1460,sackOK,…>"; numbers as they are. Returns the
  * text's length. */

@@ -23,15 +23,15 @@ int la_owner_set(struct la_stack *stack, la_sock sock, uint64_t owner);
 /* Port 0 lets the stack choose. -LA_EINVAL (bound already, wrong family), -LA_EADDRNOTAVAIL, -LA_EADDRINUSE. */
 int la_bind(struct la_stack *stack, la_sock sock, const struct la_endpoint *local);
 
-/* `backlog` bounds the accept queue as on Linux: backlog + 1 completed connections; further handshakes wait in SYN_RCVD.
- * An unbound socket gets a port. -LA_EINVAL, -LA_EADDRINUSE, -LA_ENOMEM. */
+/* `backlog` bounds the accept queue as on Linux: backlog + 1 completed connections; further handshakes wait in
+ * SYN_RCVD. An unbound socket gets a port. -LA_EINVAL, -LA_EADDRINUSE, -LA_ENOMEM. */
 int la_listen(struct la_stack *stack, la_sock sock, int backlog);
 
 /* The next completed connection, or -LA_EAGAIN, -LA_EINVAL (not listening). `peer` may be NULL. */
 la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer);
 
-/* Starts the handshake: -LA_EINPROGRESS, later LA_CONNECTED or LA_ERROR. Again while under way: -LA_EALREADY; after
- * success once 0, then -LA_EISCONN. -LA_ENETUNREACH, -LA_EADDRNOTAVAIL (no free port, tuple in use), -LA_ENOMEM.
+/* Starts the handshake: -LA_EINPROGRESS, later LA_EV_CONNECTED or LA_EV_ERROR. Again while under way: -LA_EALREADY;
+ * after success once 0, then -LA_EISCONN. -LA_ENETUNREACH, -LA_EADDRNOTAVAIL (no free port, tuple in use), -LA_ENOMEM.
  * On a datagram socket it sets the peer and returns 0. */
 int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *peer, la_time now);
 
@@ -49,8 +49,9 @@ int64_t la_sendto(struct la_stack *stack, la_sock sock, const void *data, size_t
 int64_t la_recvfrom(struct la_stack *stack, la_sock sock, void *data, size_t len, int flags, struct la_endpoint *from,
                     la_time now);
 
-/* Receive without a copy: `span` gets up to `max` pieces of what is there, the sum is returned (0 at end of file, errors
- * as la_recv). They stay valid until the next call on this socket or la_input. la_consume takes `len` bytes off. */
+/* Receive without a copy: `span` gets up to `max` pieces of what is there, the sum is returned (0 at end of file,
+ * errors as la_recv). They stay valid until the next call on this socket or la_input. la_consume takes `len` bytes off.
+ */
 int64_t la_peek(struct la_stack *stack, la_sock sock, struct la_span *span, unsigned max, unsigned *count);
 int la_consume(struct la_stack *stack, la_sock sock, size_t len, la_time now);
 
@@ -60,14 +61,14 @@ int64_t la_reserve(struct la_stack *stack, la_sock sock, size_t len, struct la_r
                    unsigned *count);
 int la_commit(struct la_stack *stack, la_sock sock, size_t len, la_time now);
 
-/* SHUT_WR sends FIN after the data; SHUT_RD acts by the profile (Linux goes on accepting data, BSD discards it); RDWR is
- * both. -LA_ENOTCONN, -LA_EINVAL. */
+/* SHUT_WR sends FIN after the data; SHUT_RD acts by the profile (Linux goes on accepting data, BSD discards it); RDWR
+ * is both. -LA_ENOTCONN, -LA_EINVAL. */
 int la_shutdown(struct la_stack *stack, la_sock sock, int how, la_time now);
 
 /* Gives the socket up. What is unsent is sent, then FIN; with unread data an RST instead (RFC 2525, 2.17). SO_LINGER
  * {1,0}: RST. SO_LINGER {1,n} with something unacknowledged: returns -LA_EINPROGRESS, and the handle lives until the
- * LA_CLOSED event, which comes when all is acknowledged or n seconds have passed. Otherwise returns 0 and the handle is
- * stale. */
+ * LA_EV_CLOSED event, which comes when all is acknowledged or n seconds have passed. Otherwise returns 0 and the handle
+ * is stale. */
 int la_close(struct la_stack *stack, la_sock sock, la_time now);
 
 /* RST now, everything unsent and unread is lost, the handle is stale. */

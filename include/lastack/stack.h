@@ -51,7 +51,8 @@ struct la_iface_config {
 int la_iface_add(struct la_stack *stack, const struct la_iface_config *config);
 
 /* Adds an address and the route to its prefix. On Ethernet, the first IPv6 address also brings the link-local one made
- * from the MAC (RFC 4291, appendix A). Returns 0, -LA_EEXIST, -LA_EINVAL, -LA_ENOENT (no such interface), -LA_ENOMEM. */
+ * from the MAC (RFC 4291, appendix A). Returns 0, -LA_EEXIST, -LA_EINVAL, -LA_ENOENT (no such interface), -LA_ENOMEM.
+ */
 int la_addr_add(struct la_stack *stack, int iface, const struct la_addr *addr, unsigned prefix_len);
 
 /* Adds a route: packets to prefix/prefix_len leave through iface, towards gateway (NULL: the destination is on the
@@ -97,19 +98,19 @@ void la_tick(struct la_stack *stack, la_time now);
 /* --- Events --- */
 
 enum la_event_bits {
-    LA_READABLE = 1,   /* Data (or a datagram) can be received. */
-    LA_WRITABLE = 2,   /* There is room to send again, or the connect is done. */
-    LA_EOF = 4,        /* The peer has sent FIN: la_recv gives 0 after the data. */
-    LA_ERROR = 8,      /* SO_ERROR holds something. */
-    LA_ACCEPTED = 16,  /* A listener has a connection to la_accept. */
-    LA_CONNECTED = 32, /* connect() has succeeded. */
-    LA_CLOSED = 64,    /* The state is CLOSED. After a lingering la_close: it is over and the handle is stale. */
+    LA_EV_READABLE = 1,   /* Data (or a datagram) can be received. */
+    LA_EV_WRITABLE = 2,   /* There is room to send again, or the connect is done. */
+    LA_EV_EOF = 4,        /* The peer has sent FIN: la_recv gives 0 after the data. */
+    LA_EV_ERROR = 8,      /* SO_ERROR holds something. */
+    LA_EV_ACCEPTED = 16,  /* A listener has a connection to la_accept. */
+    LA_EV_CONNECTED = 32, /* connect() has succeeded. */
+    LA_EV_CLOSED = 64,    /* The state is CLOSED. After a lingering la_close: it is over and the handle is stale. */
 };
 
 struct la_event {
     la_sock sock;
     uint64_t owner;  /* The tag given by la_owner_set. */
-    uint32_t events; /* LA_READABLE | … : what became true since the socket's last event. */
+    uint32_t events; /* LA_EV_READABLE | … : what became true since the socket's last event. */
 };
 
 /* Takes the next event. Edges, merged per socket; la_ready() gives the level. Returns false when there is none. */
@@ -118,10 +119,10 @@ bool la_next_event(struct la_stack *stack, struct la_event *event);
 /* --- Settings: one table knows them under their Linux, BSD, Windows and Solaris names --- */
 
 struct la_setting {
-    const char *name;   /* The stack's own name, Linux's where Linux has one ("net.ipv4.tcp_fin_timeout"). */
-    const char *unit;   /* "s", "ms", "bytes", "bool", "count". */
-    const char *help;   /* What it does, one sentence. */
-    int64_t min, max;   /* The bounds that la_set accepts. */
+    const char *name; /* The stack's own name, Linux's where Linux has one ("net.ipv4.tcp_fin_timeout"). */
+    const char *unit; /* "s", "ms", "bytes", "bool", "count". */
+    const char *help; /* What it does, one sentence. */
+    int64_t min, max; /* The bounds that la_set accepts. */
 };
 
 /* Sets by any known name. The value is in the unit of *that name* (KeepAliveTime is in ms, tcp_keepalive_time in s).

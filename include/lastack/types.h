@@ -66,33 +66,33 @@ bool la_addr_equal(const struct la_addr *a, const struct la_addr *b);
 
 /* Error numbers. The values are Linux's, on every platform. Functions return them negated. */
 enum la_errno {
-    LA_ENOENT = 2,          /* No such setting, interface or route. */
-    LA_EBADF = 9,           /* The handle is stale or was never given out. */
-    LA_EAGAIN = 11,         /* Nothing to read, no room to write, nothing to accept: wait for the event. */
-    LA_ENOMEM = 12,         /* The allocator or the stack's budget refused. Nothing changed. */
-    LA_EACCES = 13,         /* A broadcast address without permission. */
-    LA_EFAULT = 14,         /* A NULL pointer where memory is needed. */
-    LA_EEXIST = 17,         /* It is there already. */
-    LA_EINVAL = 22,         /* An argument or the socket's state does not allow it. */
-    LA_EPIPE = 32,          /* This side has shut down sending, or the connection is gone. */
-    LA_EMSGSIZE = 90,       /* The datagram does not fit. */
-    LA_ENOPROTOOPT = 92,    /* No such socket option. */
-    LA_EPROTONOSUPPORT = 93,/* No such socket type. */
-    LA_EOPNOTSUPP = 95,     /* This kind of socket cannot do that. */
-    LA_EAFNOSUPPORT = 97,   /* The address is of the wrong family. */
-    LA_EADDRINUSE = 98,     /* Address and port are taken. */
-    LA_EADDRNOTAVAIL = 99,  /* Not an address of this stack, or no port is free. */
-    LA_ENETUNREACH = 101,   /* No route. */
-    LA_ECONNABORTED = 103,  /* The connection was aborted on this side. */
-    LA_ECONNRESET = 104,    /* The peer sent RST. */
-    LA_ENOBUFS = 105,       /* A queue is full. */
-    LA_EISCONN = 106,       /* Connected already. */
-    LA_ENOTCONN = 107,      /* Not connected. */
-    LA_ETIMEDOUT = 110,     /* The peer did not answer in time. */
-    LA_ECONNREFUSED = 111,  /* The peer refused (RST to our SYN, ICMP port unreachable). */
-    LA_EHOSTUNREACH = 113,  /* ICMP said so, or no neighbour answered. */
-    LA_EALREADY = 114,      /* A connect is under way. */
-    LA_EINPROGRESS = 115,   /* Started; an event tells the end. */
+    LA_ENOENT = 2,           /* No such setting, interface or route. */
+    LA_EBADF = 9,            /* The handle is stale or was never given out. */
+    LA_EAGAIN = 11,          /* Nothing to read, no room to write, nothing to accept: wait for the event. */
+    LA_ENOMEM = 12,          /* The allocator or the stack's budget refused. Nothing changed. */
+    LA_EACCES = 13,          /* A broadcast address without permission. */
+    LA_EFAULT = 14,          /* A NULL pointer where memory is needed. */
+    LA_EEXIST = 17,          /* It is there already. */
+    LA_EINVAL = 22,          /* An argument or the socket's state does not allow it. */
+    LA_EPIPE = 32,           /* This side has shut down sending, or the connection is gone. */
+    LA_EMSGSIZE = 90,        /* The datagram does not fit. */
+    LA_ENOPROTOOPT = 92,     /* No such socket option. */
+    LA_EPROTONOSUPPORT = 93, /* No such socket type. */
+    LA_EOPNOTSUPP = 95,      /* This kind of socket cannot do that. */
+    LA_EAFNOSUPPORT = 97,    /* The address is of the wrong family. */
+    LA_EADDRINUSE = 98,      /* Address and port are taken. */
+    LA_EADDRNOTAVAIL = 99,   /* Not an address of this stack, or no port is free. */
+    LA_ENETUNREACH = 101,    /* No route. */
+    LA_ECONNABORTED = 103,   /* The connection was aborted on this side. */
+    LA_ECONNRESET = 104,     /* The peer sent RST. */
+    LA_ENOBUFS = 105,        /* A queue is full. */
+    LA_EISCONN = 106,        /* Connected already. */
+    LA_ENOTCONN = 107,       /* Not connected. */
+    LA_ETIMEDOUT = 110,      /* The peer did not answer in time. */
+    LA_ECONNREFUSED = 111,   /* The peer refused (RST to our SYN, ICMP port unreachable). */
+    LA_EHOSTUNREACH = 113,   /* ICMP said so, or no neighbour answered. */
+    LA_EALREADY = 114,       /* A connect is under way. */
+    LA_EINPROGRESS = 115,    /* Started; an event tells the end. */
 };
 
 /* The name ("EAGAIN") and a sentence for a positive error number; "E?" for an unknown one. */

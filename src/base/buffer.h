@@ -28,7 +28,7 @@ void slabs_init(struct slabs *slabs, struct env *env, uint32_t keep);
 void slabs_free(struct slabs *slabs);
 
 struct buffer {
-    uint8_t **ring; /* ring_size entries, or NULL. */
+    uint8_t **ring;     /* ring_size entries, or NULL. */
     uint32_t ring_size; /* A power of two, or 0. */
     uint32_t held;      /* Slabs held. */
 };
@@ -36,7 +36,8 @@ struct buffer {
 /* Copies `len` bytes to the positions from `at`. [low, high) are the positions in use, this write included (high - low
  * at most 2^30); it may have to grow the ring. All or nothing: false when memory is refused. */
 bool buffer_write(struct buffer *buffer, struct slabs *slabs, seq low, seq high, seq at, const void *data, size_t len);
-/* Makes room for the positions [at, at + len) and gives the pieces (at most `max`; the sum may then be less than len). */
+/* Makes room for the positions [at, at + len) and gives the pieces (at most `max`; the sum may then be less than len).
+ */
 size_t buffer_reserve(struct buffer *buffer, struct slabs *slabs, seq low, seq high, seq at, size_t len,
                       struct la_room *room, unsigned max, unsigned *count);
 /* Copies out. The bytes must have been written. */

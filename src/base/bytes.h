@@ -1,7 +1,7 @@
 /* Reading and writing network-order bytes through a cursor that cannot leave its bounds.
  *
- * A reader that runs past its end gives zeros and remembers it in `bad`; so a parser reads a whole header and asks once.
- * A writer that runs past its end writes nothing and remembers it likewise. */
+ * A reader that runs past its end gives zeros and remembers it in `bad`; so a parser reads a whole header and asks
+ * once. A writer that runs past its end writes nothing and remembers it likewise. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 

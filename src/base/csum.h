@@ -16,8 +16,8 @@ void csum_add(struct csum *c, const void *data, size_t len);
 void csum_add16(struct csum *c, uint16_t value);
 /* The folded sum, not complemented, in host order. */
 uint16_t csum_fold(const struct csum *c);
-/* The value for a header's checksum field, in host order: the complement of the sum. Over a packet whose field is filled
- * in, the result is 0 when all is well. */
+/* The value for a header's checksum field, in host order: the complement of the sum. Over a packet whose field is
+ * filled in, the result is 0 when all is well. */
 uint16_t csum_finish(const struct csum *c);
 /* One piece. */
 uint16_t csum_of(const void *data, size_t len);

@@ -26,7 +26,8 @@ struct ranges {
 
 enum ranges_result { RANGES_OK, RANGES_FULL, RANGES_NOMEM };
 
-/* Adds [from, to), from < to. On FULL (it would be one interval more than RANGES_MAX) and NOMEM the set is as before. */
+/* Adds [from, to), from < to. On FULL (it would be one interval more than RANGES_MAX) and NOMEM the set is as before.
+ */
 enum ranges_result ranges_add(struct ranges *ranges, struct env *env, seq from, seq to);
 /* Takes away everything before `to`. */
 void ranges_trim(struct ranges *ranges, struct env *env, seq to);

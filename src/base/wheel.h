@@ -21,7 +21,7 @@ struct wheel_node {
 };
 
 struct wheel {
-    la_time now; /* Everything at or before it has been given out. */
+    la_time now;                 /* Everything at or before it has been given out. */
     uint64_t used[WHEEL_LEVELS]; /* Bit s: slot s of the level may hold nodes. */
     struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
 };

@@ -1,8 +1,8 @@
 /* The IP layer: interfaces, addresses, routes, neighbours, reassembly, ICMP, path MTU, and the queue of packets that
  * belong to no connection.
  *
- * What comes in: packets from la_input. What goes out: datagrams for the transports (ip_input's result: no callback), and
- * finished packets (ip_output, ip_queue_next). It owns all state below the transports. */
+ * What comes in: packets from la_input. What goes out: datagrams for the transports (ip_input's result: no callback),
+ * and finished packets (ip_output, ip_queue_next). It owns all state below the transports. */
 #ifndef IP_IP_H
 #define IP_IP_H
 
@@ -21,8 +21,8 @@
  * ip_output puts the IP and link headers before it. */
 struct ip_packet {
     uint8_t head[IP_HEAD_ROOM];
-    uint16_t head_at; /* Where the headers begin in head[]; IP_HEAD_ROOM when there are none yet. */
-    uint8_t nspans;   /* Payload pieces. */
+    uint16_t head_at;  /* Where the headers begin in head[]; IP_HEAD_ROOM when there are none yet. */
+    uint8_t nspans;    /* Payload pieces. */
     uint32_t data_len; /* Their sum. */
     struct la_span span[LA_PACKET_SPANS - 1];
 };
@@ -60,10 +60,10 @@ struct ip_error {
     struct la_addr from;     /* Who reports. */
     uint8_t proto;
     uint8_t icmp_type, icmp_code; /* In the family's own numbers. */
-    int error;      /* la_errno that it means (positive), 0 for packet too big. */
-    bool hard;      /* RFC 1122, 4.2.3.9: port, protocol unreachable, administratively prohibited. */
-    uint16_t mtu;   /* Packet too big: the new path MTU (already noted), else 0. */
-    struct la_span quoted; /* The quoted transport header, 8 bytes at least. */
+    int error;                    /* la_errno that it means (positive), 0 for packet too big. */
+    bool hard;                    /* RFC 1122, 4.2.3.9: port, protocol unreachable, administratively prohibited. */
+    uint16_t mtu;                 /* Packet too big: the new path MTU (already noted), else 0. */
+    struct la_span quoted;        /* The quoted transport header, 8 bytes at least. */
 };
 
 enum ip_result {
@@ -78,15 +78,15 @@ struct ip_arrival {
 };
 
 struct ip_settings {
-    uint8_t ttl;               /* Default hop limit. */
-    la_time reass_timeout;     /* RFC 8200, 4.5: 60 s; Linux 30 s for IPv4. */
-    uint32_t reass_max_bytes;  /* Bound on bytes held in reassembly. */
-    uint32_t reass_max;        /* Bound on datagrams in reassembly. */
-    la_time pmtu_timeout;      /* RFC 1191, 6.3: 10 minutes. */
-    uint16_t pmtu_min;         /* Smallest path MTU believed for IPv4 (Linux: 552). */
-    uint32_t icmp_per_second;  /* Bound on ICMP errors sent. */
-    uint32_t neigh_max;        /* Bound on neighbour entries. */
-    uint32_t queue_max;        /* Bound on packets in the queue below. */
+    uint8_t ttl;              /* Default hop limit. */
+    la_time reass_timeout;    /* RFC 8200, 4.5: 60 s; Linux 30 s for IPv4. */
+    uint32_t reass_max_bytes; /* Bound on bytes held in reassembly. */
+    uint32_t reass_max;       /* Bound on datagrams in reassembly. */
+    la_time pmtu_timeout;     /* RFC 1191, 6.3: 10 minutes. */
+    uint16_t pmtu_min;        /* Smallest path MTU believed for IPv4 (Linux: 552). */
+    uint32_t icmp_per_second; /* Bound on ICMP errors sent. */
+    uint32_t neigh_max;       /* Bound on neighbour entries. */
+    uint32_t queue_max;       /* Bound on packets in the queue below. */
 };
 
 struct ip; /* In ip/ip_state.h; the ip/ files and stack.c know its inside. */
@@ -120,8 +120,9 @@ bool ip_timer(struct ip *ip, struct wheel_node *node);
 
 /* --- Out --- */
 
-/* Finds the way to `dst`. `src` may be NULL or a wildcard: the address is then chosen (RFC 6724 in short: of the leaving
- * interface, scope and longest match). `zone` is as in la_endpoint. Returns 0, -LA_ENETUNREACH or -LA_EADDRNOTAVAIL. */
+/* Finds the way to `dst`. `src` may be NULL or a wildcard: the address is then chosen (RFC 6724 in short: of the
+ * leaving interface, scope and longest match). `zone` is as in la_endpoint. Returns 0, -LA_ENETUNREACH or
+ * -LA_EADDRNOTAVAIL. */
 int ip_path_find(struct ip *ip, const struct la_addr *dst, const struct la_addr *src, uint16_t zone,
                  struct ip_path *path);
 /* False when routes, addresses or the path MTU have changed since: find it again. */

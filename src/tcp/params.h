@@ -35,13 +35,13 @@ struct tcp_params {
     /* Opening. */
     uint8_t syn_retries;
     uint8_t synack_retries;
-    uint32_t syn_cache_max; /* Embryonic connections per listener at most. */
-    uint8_t syncookies;     /* 0 never, 1 when the cache is full, 2 always. */
-    uint32_t somaxconn;     /* Bound on a listener's backlog. */
-    bool abort_on_overflow; /* A full accept queue answers RST. */
+    uint32_t syn_cache_max;         /* Embryonic connections per listener at most. */
+    uint8_t syncookies;             /* 0 never, 1 when the cache is full, 2 always. */
+    uint32_t somaxconn;             /* Bound on a listener's backlog. */
+    bool abort_on_overflow;         /* A full accept queue answers RST. */
     uint16_t port_first, port_last; /* Ephemeral ports. */
-    bool drop_synfin;       /* SYN with FIN to a listener is dropped. */
-    bool listen_synack_rst; /* SYN+ACK to a listener is answered by RST (RFC 9293) rather than dropped. */
+    bool drop_synfin;               /* SYN with FIN to a listener is dropped. */
+    bool listen_synack_rst;         /* SYN+ACK to a listener is answered by RST (RFC 9293) rather than dropped. */
 
     /* Options. */
     bool window_scaling, timestamps, sack;
@@ -57,16 +57,16 @@ struct tcp_params {
     uint8_t wscale_fixed;    /* 255: from rcvbuf_max. */
 
     /* Validity (RFC 5961). */
-    bool rst_strict, syn_strict; /* false: RFC 793's rules. */
+    bool rst_strict, syn_strict;   /* false: RFC 793's rules. */
     uint32_t challenge_per_second; /* Per connection. 0: no bound. */
 
     /* Timers. */
     la_time rto_initial, rto_min, rto_max;
-    la_time delack;     /* Longest delay of an ACK. */
+    la_time delack;          /* Longest delay of an ACK. */
     uint8_t delack_segments; /* An ACK at least every so many full segments. */
-    uint8_t quickacks;  /* The first so many data segments are acknowledged at once. */
-    uint8_t retries1;   /* Timeouts before the path is doubted. */
-    uint8_t retries2;   /* Timeouts before the connection ends. */
+    uint8_t quickacks;       /* The first so many data segments are acknowledged at once. */
+    uint8_t retries1;        /* Timeouts before the path is doubted. */
+    uint8_t retries2;        /* Timeouts before the connection ends. */
     la_time keepidle, keepintvl;
     uint8_t keepcnt;
     bool keepalive_data; /* Probes carry one old byte (RFC 1122 allows); otherwise none. */
@@ -74,7 +74,7 @@ struct tcp_params {
     /* Sending. */
     uint32_t initial_window; /* Segments. */
     uint8_t dupthresh;
-    bool icmp_may_rst; /* Hard ICMP errors end SYN_SENT. */
+    bool icmp_may_rst;  /* Hard ICMP errors end SYN_SENT. */
     uint8_t congestion; /* Index into the table of cc.h. */
 };
 

@@ -28,7 +28,7 @@ enum icmp4_unreachable {
 
 struct icmp4_msg {
     uint8_t type, code;
-    uint32_t rest;      /* The second word: id << 16 | sequence for echo, MTU in the low half for FRAG_NEEDED. */
+    uint32_t rest;       /* The second word: id << 16 | sequence for echo, MTU in the low half for FRAG_NEEDED. */
     struct la_span body; /* What follows. Points into the packet. */
 };
 

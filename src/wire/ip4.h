@@ -20,7 +20,8 @@ struct ip4_hdr {
 
 enum ip4_result { IP4_OK, IP4_BAD, IP4_BAD_CSUM };
 
-/* `packet` is the whole packet; bytes beyond total_len (link padding) are allowed. Checks version, lengths, checksum. */
+/* `packet` is the whole packet; bytes beyond total_len (link padding) are allowed. Checks version, lengths, checksum.
+ */
 enum ip4_result ip4_parse(const uint8_t *packet, size_t len, struct ip4_hdr *h);
 /* Writes IP4_LEN bytes, checksum filled in. */
 void ip4_build(struct writer *w, const struct ip4_hdr *h);

@@ -24,9 +24,9 @@ struct ip6_frag {
 
 /* What the chain of extension headers ends in. */
 struct ip6_chain {
-    uint8_t proto;       /* Of the payload, or PROTO_FRAGMENT where a fragment header ends the walk. */
-    uint16_t offset;     /* Of the payload (or of what follows the fragment header) from the packet's beginning. */
-    bool fragment;       /* A fragment header was met; the walk stops behind it. */
+    uint8_t proto;   /* Of the payload, or PROTO_FRAGMENT where a fragment header ends the walk. */
+    uint16_t offset; /* Of the payload (or of what follows the fragment header) from the packet's beginning. */
+    bool fragment;   /* A fragment header was met; the walk stops behind it. */
     struct ip6_frag frag;
     uint16_t bad_offset; /* Where a header is that stopped the walk (for ICMPv6 parameter problem). */
 };

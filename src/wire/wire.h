@@ -1,5 +1,5 @@
-/* What all wire modules share. A parser takes bytes and fills a struct; a builder takes a struct and writes bytes through
- * a bounded cursor. Both are pure: no state, no allocation, no time. */
+/* What all wire modules share. A parser takes bytes and fills a struct; a builder takes a struct and writes bytes
+ * through a bounded cursor. Both are pure: no state, no allocation, no time. */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
