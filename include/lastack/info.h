@@ -32,10 +32,10 @@ enum la_timer {
     LA_TIMER_PERSIST,    /* RFC 9293, 3.8.6.1: the peer's window is zero. */
     LA_TIMER_KEEPALIVE,  /* RFC 9293, 3.8.4. */
     LA_TIMER_DELACK,     /* RFC 9293, 3.8.6.3. */
-    LA_TIMER_FIN_WAIT_2, /* Owner gone, waiting for the peer's FIN. */
-    LA_TIMER_TIME_WAIT,  /* 2 MSL. */
     LA_TIMER_USER,       /* RFC 5482: nothing acknowledged for too long. */
     LA_TIMER_LINGER,     /* SO_LINGER {1,n}. */
+    LA_TIMER_FIN_WAIT_2, /* Owner gone, waiting for the peer's FIN. */
+    LA_TIMER_TIME_WAIT,  /* 2 MSL. */
     LA_NTIMERS,
 };
 
@@ -70,7 +70,7 @@ struct la_move {
 /* "close()", "FIN+ACK arrived", "retransmit timer", … in `text`; returns its length. */
 size_t la_cause_text(const struct la_move *move, char *text, size_t size);
 
-#define LA_HISTORY 8
+#define LA_HISTORY 6
 
 /* A connection as data. */
 struct la_conn_info {

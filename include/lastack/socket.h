@@ -92,7 +92,6 @@ enum la_so {
     LA_SO_RCVBUF = 8,
     LA_SO_KEEPALIVE = 9,
     LA_SO_LINGER = 13,
-    LA_SO_REUSEPORT = 15,
     LA_SO_ACCEPTCONN = 30,
 };
 enum la_tcp_option {

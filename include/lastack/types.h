@@ -75,6 +75,7 @@ enum la_errno {
     LA_EEXIST = 17,          /* It is there already. */
     LA_EINVAL = 22,          /* An argument or the socket's state does not allow it. */
     LA_EPIPE = 32,           /* This side has shut down sending, or the connection is gone. */
+    LA_EPROTO = 71,          /* ICMP said that a header of ours was wrong. */
     LA_EMSGSIZE = 90,        /* The datagram does not fit. */
     LA_ENOPROTOOPT = 92,     /* No such socket option. */
     LA_EPROTONOSUPPORT = 93, /* No such socket type. */

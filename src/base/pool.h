@@ -15,6 +15,12 @@
 
 struct pool_slab;
 
+/* Entries form two rings: of slabs with a free object, and of holes. */
+struct pool_entry {
+    struct pool_slab *slab; /* NULL: a hole. */
+    uint32_t next, prev;    /* Neighbours in the ring, when in one. */
+};
+
 struct pool {
     struct env *env;
     uint32_t size;       /* Of an object, a multiple of 4. */
@@ -22,14 +28,15 @@ struct pool {
     bool handles;
     uint32_t serial; /* Of the latest handle. */
     uint32_t live;   /* Objects in use. */
-    struct pool_slab **slabs;
-    uint32_t nslabs, slabs_cap; /* Entries in use, some NULL; entries allocated. */
-    uint32_t partial;           /* First slab with a free object, or POOL_NONE. */
+    uint32_t first;  /* Offset of a slab's first object. */
+    struct pool_entry *slabs;
+    uint32_t nslabs, slabs_cap; /* Entries in use, holes included; entries allocated. */
+    uint32_t partial;           /* First slab with a free object, or POOL_NONE; empty ones come last. */
     uint32_t hole;              /* First entry of slabs without slab, or POOL_NONE. */
-    uint32_t empty;             /* Slabs without any object in use. */
+    uint32_t empty;             /* Slabs without any object in use: 0 or 1. */
 };
 
-/* `size` bytes per object; with `handles`, 4 bytes more each. Allocates nothing. */
+/* `size` bytes per object (at most 16 MiB); with `handles`, 4 bytes more each. Allocates nothing. */
 void pool_init(struct pool *pool, struct env *env, size_t size, bool handles);
 /* Gives all slabs back, live objects or not. */
 void pool_free(struct pool *pool);
@@ -38,7 +45,8 @@ void *pool_get(struct pool *pool, uint32_t *index);
 void pool_put(struct pool *pool, uint32_t index);
 /* The live object with that index. It is the caller's mistake if there is none. */
 void *pool_at(const struct pool *pool, uint32_t index);
-/* Handles: positive, serial and index in one number; a stale or invented one gives NULL. */
+/* Handles: positive, serial << 32 | index; index bit 31 is always 0. A stale or invented one gives NULL. Serials are 31
+ * bits, counted by the whole pool, never 0: a handle comes again after 2^31 objects at the earliest. */
 int64_t pool_handle(const struct pool *pool, uint32_t index);
 void *pool_find(const struct pool *pool, int64_t handle, uint32_t *index);
 /* The first live index at or after `from`, or POOL_NONE: for walks. */

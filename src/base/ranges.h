@@ -1,7 +1,7 @@
 /* A set of disjoint, non-adjacent intervals of sequence numbers, ordered, all within 2^31 of each other.
  *
- * Each remembers when it last grew, so that SACK blocks can be told in the order of RFC 2018, section 4. Nothing is
- * allocated while the set is empty; the number of intervals is bounded. */
+ * Each remembers when something was last added to it, old or new, so that SACK blocks can be told in the order of
+ * RFC 2018, section 4. Nothing is allocated while the set is empty; the number of intervals is bounded. */
 #ifndef BASE_RANGES_H
 #define BASE_RANGES_H
 
@@ -13,13 +13,13 @@
 
 struct range {
     seq from, to;   /* from <= x < to */
-    uint32_t stamp; /* Larger: grew later. */
+    uint32_t stamp; /* Larger (modulo 2^32): added to later. */
 };
 
 struct ranges {
     struct range *at; /* Ascending. */
     uint16_t count, cap;
-    uint32_t stamp;
+    uint32_t stamp; /* The latest one. */
 };
 
 #define RANGES_MAX 256
@@ -35,7 +35,7 @@ void ranges_trim(struct ranges *ranges, struct env *env, seq to);
 bool ranges_contain(const struct ranges *ranges, seq from, seq to);
 /* The interval that contains x, or NULL. */
 const struct range *ranges_find(const struct ranges *ranges, seq x);
-/* Up to `max` intervals, the most recently grown first. Returns how many. */
+/* Up to `max` intervals, the most recently added to first. Returns how many. */
 unsigned ranges_recent(const struct ranges *ranges, struct range *out, unsigned max);
 /* The sum of all lengths. */
 uint32_t ranges_bytes(const struct ranges *ranges);

@@ -21,7 +21,7 @@ struct table {
     const void *ctx;
     uint32_t **segments;
     uint32_t nsegments, segments_cap;
-    uint32_t buckets; /* In use; 0 before the first insertion. */
+    uint32_t buckets; /* In use, at least one segment's; 0 before the first insertion. */
     uint32_t count;
 };
 

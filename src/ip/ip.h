@@ -2,7 +2,11 @@
  * belong to no connection.
  *
  * What comes in: packets from la_input. What goes out: datagrams for the transports (ip_input's result: no callback),
- * and finished packets (ip_output, ip_queue_next). It owns all state below the transports. */
+ * and finished packets (ip_output, ip_queue_next). It owns all state below the transports.
+ *
+ * Left out on purpose: forwarding, packets to our own addresses (ip_path_find refuses them), joining multicast groups
+ * (MLD, IGMP), router discovery and redirects (routes are the caller's), and duplicate address detection (RFC 4862,
+ * 5.4): an address may be used as soon as it is added. */
 #ifndef IP_IP_H
 #define IP_IP_H
 
@@ -35,6 +39,7 @@ struct ip_path {
     uint16_t mtu;        /* Of the path as known: interface, route, ICMP (RFC 1191, 8201). */
     uint32_t generation; /* Of the routing state it was made from. */
     bool local_link;     /* dst is on the link itself. */
+    bool broadcast;      /* dst is an IPv4 broadcast address: limited, or of a prefix on the interface. */
 };
 
 /* What goes into the IP header. */
@@ -48,7 +53,7 @@ struct ip_datagram {
     struct la_addr src, dst;
     uint8_t proto, ttl, tos;
     uint16_t iface;
-    bool multicast; /* dst is multicast or broadcast. */
+    bool multicast; /* dst is multicast or broadcast, or the frame's was. */
     bool csum_done; /* The interface verified the transport checksum. */
     struct la_span data;
     struct la_span packet; /* The IP packet it came in, from its IP header (for ICMP errors), as far as it is there. */
@@ -59,11 +64,12 @@ struct ip_error {
     struct la_addr src, dst; /* Of the quoted packet: src is ours. */
     struct la_addr from;     /* Who reports. */
     uint8_t proto;
-    uint8_t icmp_type, icmp_code; /* In the family's own numbers. */
+    uint8_t icmp_type, icmp_code; /* In the numbers of src's family. */
     int error;                    /* la_errno that it means (positive), 0 for packet too big. */
     bool hard;                    /* RFC 1122, 4.2.3.9: port, protocol unreachable, administratively prohibited. */
-    uint16_t mtu;                 /* Packet too big: the new path MTU (already noted), else 0. */
-    struct la_span quoted;        /* The quoted transport header, 8 bytes at least. */
+    uint16_t mtu;          /* Packet too big: the new path MTU, else 0. Not noted yet: the transport first proves the
+                              quote to be its own (RFC 5927), then calls ip_pmtu_note. */
+    struct la_span quoted; /* The quoted transport header, 8 bytes at least. Valid until the next ip_input. */
 };
 
 enum ip_result {
@@ -79,7 +85,7 @@ struct ip_arrival {
 
 struct ip_settings {
     uint8_t ttl;              /* Default hop limit. */
-    la_time reass_timeout;    /* RFC 8200, 4.5: 60 s; Linux 30 s for IPv4. */
+    la_time reass_timeout;    /* Of IPv4 (Linux: 30 s). IPv6's is 60 s by RFC 8200, 4.5. */
     uint32_t reass_max_bytes; /* Bound on bytes held in reassembly. */
     uint32_t reass_max;       /* Bound on datagrams in reassembly. */
     la_time pmtu_timeout;     /* RFC 1191, 6.3: 10 minutes. */
@@ -106,7 +112,8 @@ const struct la_iface_config *ip_iface(const struct ip *ip, unsigned iface);
 /* Whether `addr` is one of this stack's own unicast addresses. */
 bool ip_is_local(const struct ip *ip, const struct la_addr *addr);
 bool ip_is_any(const struct la_addr *addr);
-bool ip_is_multicast(const struct la_addr *addr); /* Or IPv4 limited broadcast. */
+bool ip_is_multicast(const struct la_addr *addr);  /* Or IPv4 limited broadcast. */
+bool ip_is_link_local(const struct la_addr *addr); /* fe80::/10 */
 
 /* --- In --- */
 
@@ -118,6 +125,10 @@ enum ip_result ip_input(struct ip *ip, int iface, const uint8_t *packet, size_t 
  * that is not TCP's to this function. Returns false when the node is not of this layer. */
 bool ip_timer(struct ip *ip, struct wheel_node *node);
 
+/* Packets whose neighbour never answered come back as errors (EHOSTUNREACH, soft), as on Linux: ask after ip_timer
+ * until false. `quoted` is valid until the next call of this function. */
+bool ip_failed_next(struct ip *ip, struct ip_error *error);
+
 /* --- Out --- */
 
 /* Finds the way to `dst`. `src` may be NULL or a wildcard: the address is then chosen (RFC 6724 in short: of the
@@ -127,7 +138,7 @@ int ip_path_find(struct ip *ip, const struct la_addr *dst, const struct la_addr 
                  struct ip_path *path);
 /* False when routes, addresses or the path MTU have changed since: find it again. */
 bool ip_path_valid(const struct ip *ip, const struct ip_path *path);
-/* The largest transport payload + header that fits in one packet. */
+/* The largest transport header + payload that fits in one packet. */
 uint32_t ip_path_room(const struct ip_path *path);
 
 void ip_packet_init(struct ip_packet *p);
@@ -142,17 +153,19 @@ bool ip_output(struct ip *ip, const struct ip_path *path, const struct ip_meta *
                struct la_packet *out);
 
 /* Sends now what belongs to no connection: a copy goes to the queue of the path's interface (bounded; a full one is the
- * drop OUT_FULL), fragmented where allowed and needed. */
-void ip_send(struct ip *ip, const struct ip_path *path, const struct ip_meta *meta, struct ip_packet *p);
+ * drop OUT_FULL), fragmented where allowed and needed. Returns 0, or, for those who want to know why it was dropped
+ * (and counted), -LA_EMSGSIZE, -LA_ENOBUFS or -LA_ENOMEM. */
+int ip_send(struct ip *ip, const struct ip_path *path, const struct ip_meta *meta, struct ip_packet *p);
 
-/* Takes the next queued packet of `iface` (-1: any). Valid until the next call into this layer. */
+/* Takes the next queued packet of `iface` (-1: any). Valid until the next call into this layer that may act. */
 bool ip_queue_next(struct ip *ip, int iface, struct la_packet *out);
 bool ip_queue_pending(const struct ip *ip, int iface);
 
 /* Answers `d` with an ICMP error, rate-limited (RFC 1122, 3.2.2; RFC 4443, 2.4): port unreachable for UDP. */
 void ip_port_unreachable(struct ip *ip, const struct ip_datagram *d);
 
-/* Notes a smaller path MTU for dst (from a validated ICMP). Paths made before become invalid. */
+/* Notes a smaller path MTU for dst (from a validated ICMP); never below what RFC 8201 (1280) or pmtu_min allow, never
+ * above what is known. Paths made before become invalid. */
 void ip_pmtu_note(struct ip *ip, const struct la_addr *dst, uint16_t mtu);
 
 #endif

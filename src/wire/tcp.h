@@ -82,7 +82,7 @@ bool tcp_csum_ok(const uint8_t *data, size_t len, const struct la_addr *src, con
 /* Bytes that the options will occupy, padding included (a multiple of 4, at most TCP_OPTIONS_MAX). SACK blocks that do
  * not fit are left out, counted from the end. */
 size_t tcp_options_len(const struct tcp_options *o, const struct tcp_option_layout *layout);
-/* Writes header and options, checksum 0; returns the header's length. s->data is ignored. */
+/* Writes header and options, checksum 0; returns the header's length, 0 where there is no room. s->data is ignored. */
 size_t tcp_build(struct writer *w, const struct tcp_seg *s, const struct tcp_option_layout *layout);
 
 #endif

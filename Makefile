@@ -1,0 +1,46 @@
+# The two commands: `make run` shows it, `make test` checks it. Both install the Debian packages that they lack.
+
+SEEDS ?= 20000
+T ?= 600
+PRESET ?= asan
+
+.DEFAULT_GOAL := help
+.PHONY: help run test sim fuzz bench build tidy format clean
+.PHONY: deps-build deps-run deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+run: deps-run ## The tour: connections between kernel programs and lastack, both ends' states side by side
+	@scripts/build.sh release lastack_tool
+	@build/release/lastack tour $(ARGS)
+
+test: deps-test ## Everything that checks lastack; ends with "N passed, N failed"
+	@python3 scripts/test.py $(ARGS)
+
+sim: deps-test ## The simulator over SEEDS=20000 seeds, with PRESET=asan
+	@scripts/build.sh $(PRESET)
+	@LASTACK_SEEDS=$(SEEDS) ctest --test-dir build/$(PRESET) -L '^sim$$' --timeout 86400 --verbose
+
+fuzz: deps-fuzz ## Every fuzz target for T=600 seconds
+	@scripts/build.sh fuzz
+	@python3 scripts/fuzz.py $(T)
+
+bench: deps-bench ## Speed and size, with lwIP beside it
+	@scripts/build.sh release bench
+	@scripts/bench.sh $(ARGS)
+
+build: deps-build ## The library and the command, in build/release
+	@scripts/build.sh release
+
+tidy: deps-tidy ## clang-tidy over everything
+	@scripts/tidy.sh
+
+format: deps-format ## clang-format over everything
+	@find src include tests tool bench examples -name '*.[ch]' | xargs clang-format -i
+
+clean: ## Removes build/
+	rm -rf build
+
+deps-build deps-run deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format: deps-%:
+	@scripts/deps.sh $*

@@ -1,0 +1,64 @@
+# What is installed: headers, libraries whose only global symbols are la_*, a pkg-config file for each, man pages.
+
+# Ships the static library `target`: its objects become one, in which every symbol but la_* is local. The tests link the
+# plain library, because they look inside.
+function(lastack_ship target)
+  get_target_property(kind ${target} TYPE)
+  if(NOT PROJECT_IS_TOP_LEVEL OR LASTACK_SANITIZE OR LASTACK_CROSS OR NOT kind STREQUAL "STATIC_LIBRARY")
+    return()
+  endif()
+  set(archive ${PROJECT_BINARY_DIR}/shipped/lib${target}.a)
+  set(object ${PROJECT_BINARY_DIR}/shipped/${target}.o)
+  add_custom_command(
+    OUTPUT ${archive}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/shipped
+    COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
+    COMMAND ${CMAKE_LINKER} -r -o ${object} --whole-archive $<TARGET_FILE:${target}>
+    COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=la_* ${object}
+    COMMAND ${CMAKE_AR} rcs ${archive} ${object}
+    DEPENDS ${target}
+    COMMENT "Shipping ${target}: la_* alone is global"
+    VERBATIM)
+  add_custom_target(${target}_shipped ALL DEPENDS ${archive})
+  install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+
+  set(requires)
+  set(libraries)
+  if(NOT target STREQUAL "lastack")
+    set(requires lastack)
+  endif()
+  lastack_foreign_libraries(${target} libraries)
+  set(PC_NAME ${target})
+  file(RELATIVE_PATH PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" PC_UP ${PC_UP})
+  set(PC_REQUIRES "${requires}")
+  set(PC_LIBRARIES "${libraries}")
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/lastack.pc.in ${PROJECT_BINARY_DIR}/shipped/${target}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/shipped/${target}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+
+# " -lpcap …": what a static link with `target` needs besides lastack's own libraries.
+function(lastack_foreign_libraries target result)
+  get_target_property(linked ${target} LINK_LIBRARIES)
+  set(flags "")
+  foreach(item IN LISTS linked)
+    if(EXISTS "${item}")
+      get_filename_component(name "${item}" NAME_WE)
+      string(REGEX REPLACE "^lib" "" name "${name}")
+      string(APPEND flags " -l${name}")
+    elseif(item MATCHES "^lastack_" AND NOT item STREQUAL target)
+      string(APPEND flags " -l${item}")
+    endif()
+  endforeach()
+  set(${result} "${flags}" PARENT_SCOPE)
+endfunction()
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lastack DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
+
+foreach(section IN ITEMS 1 3 5 7)
+  file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/doc/man/*.${section})
+  if(pages)
+    install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+  endif()
+endforeach()

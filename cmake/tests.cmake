@@ -1,0 +1,135 @@
+# One executable and one ctest test for every test_*.c, fuzz target and example, and the checks on the tree and on the
+# objects. Labels are the names of the folders: ctest -L unit.
+
+find_package(Python3 COMPONENTS Interpreter)
+set(scripts ${PROJECT_SOURCE_DIR}/scripts)
+
+set(LASTACK_TEST_ENVIRONMENT
+  "ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1"
+  "UBSAN_OPTIONS=print_stacktrace=1")
+
+# lastack_test(name label timeout command…)
+function(lastack_test name label timeout)
+  add_test(NAME ${name} COMMAND ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT
+    "${LASTACK_TEST_ENVIRONMENT}")
+endfunction()
+
+# --- What tests share ---
+
+file(GLOB support_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.c)
+if(LASTACK_CROSS)
+  # A foreign machine has no foreign libraries: what needs one is not for its tests.
+  foreach(header IN ITEMS libmnl/ jansson pcap)
+    lastack_sources_including(${header} users ${support_sources})
+    if(users)
+      list(REMOVE_ITEM support_sources ${users})
+    endif()
+  endforeach()
+endif()
+lastack_part(lastack_support ${support_sources})
+
+# What every program of the tests is linked with. `kind` is PRIVATE for executables.
+function(lastack_test_links target)
+  lastack_settings(${target})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/tests
+    ${PROJECT_SOURCE_DIR}/tests/support)
+  target_link_libraries(${target} PRIVATE lastack_support ${parts} lastack)
+  get_target_property(sources ${target} SOURCES)
+  lastack_link_used(${target} ${sources})
+  if(LASTACK_CROSS)
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/cross)
+  endif()
+endfunction()
+
+if(support_sources)
+  lastack_settings(lastack_support)
+  target_include_directories(lastack_support PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/tests
+    ${PROJECT_SOURCE_DIR}/tests/support $<$<BOOL:${LASTACK_CROSS}>:${PROJECT_SOURCE_DIR}/tests/cross>)
+  target_link_libraries(lastack_support PRIVATE ${parts} lastack)
+endif()
+
+if(NOT LASTACK_CROSS)
+  find_library(LASTACK_CMOCKA cmocka)
+  if(NOT LASTACK_CMOCKA)
+    message(FATAL_ERROR "The tests need cmocka: apt-get install libcmocka-dev")
+  endif()
+endif()
+
+# --- cmocka tests ---
+
+set(kinds unit segment api sim)
+if(NOT LASTACK_CROSS)
+  list(APPEND kinds interop)
+endif()
+foreach(kind IN LISTS kinds)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/test_*.c)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "^test_" "" name ${name})
+    set(target ${kind}_${name})
+    add_executable(${target} ${source})
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+    lastack_test_links(${target})
+    target_link_libraries(${target} PRIVATE $<$<NOT:$<BOOL:${LASTACK_CROSS}>>:${LASTACK_CMOCKA}>)
+    lastack_test(${kind}.${name} ${kind} 300 ${target})
+    if(kind STREQUAL "interop")
+      # The interop tests run the command; each makes a namespace of its own, so they may run beside others.
+      set_tests_properties(${kind}.${name} PROPERTIES ENVIRONMENT
+        "${LASTACK_TEST_ENVIRONMENT};LASTACK=${PROJECT_BINARY_DIR}/lastack")
+    endif()
+  endforeach()
+endforeach()
+
+# --- Fuzz targets: libFuzzer's own main, or one that replays the corpus ---
+
+file(GLOB fuzz_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+foreach(source IN LISTS fuzz_sources)
+  get_filename_component(target ${source} NAME_WE)
+  string(REGEX REPLACE "^fuzz_" "" name ${target})
+  set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  if(LASTACK_FUZZER)
+    add_executable(${target} ${source})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    set(command ${target} -runs=0 ${corpus})
+  else()
+    add_executable(${target} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c)
+    set(command ${target} ${corpus})
+  endif()
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+  lastack_test_links(${target})
+  set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Wno-missing-prototypes)
+  lastack_test(fuzz.${name} fuzz 300 ${command})
+endforeach()
+
+if(LASTACK_CROSS)
+  return()
+endif()
+
+# --- Examples: programs of a user, with the public headers alone ---
+
+file(GLOB example_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
+foreach(source IN LISTS example_sources)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(example_${name} ${source})
+  set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY examples)
+  lastack_settings(example_${name})
+  target_link_libraries(example_${name} PRIVATE ${parts} lastack)
+  lastack_link_used(example_${name} ${source})
+endforeach()
+
+# --- Checks: of the tree, and of the objects where no sanitizer has added to them ---
+
+if(LASTACK_SANITIZE OR NOT Python3_FOUND OR NOT PROJECT_IS_TOP_LEVEL)
+  return()
+endif()
+set(objects ${PROJECT_BINARY_DIR}/CMakeFiles)
+lastack_test(check.include check 60 ${Python3_EXECUTABLE} ${scripts}/check-include.py)
+lastack_test(check.style check 60 ${Python3_EXECUTABLE} ${scripts}/check-style.py)
+lastack_test(check.format check 60 ${scripts}/check-format.sh)
+lastack_test(check.objects check 60 ${Python3_EXECUTABLE} ${scripts}/check-objects.py ${objects}/lastack.dir)
+lastack_test(check.syscalls check 60 ${Python3_EXECUTABLE} ${scripts}/check-syscalls.py ${objects})
+lastack_test(check.symbols check 60 ${Python3_EXECUTABLE} ${scripts}/check-symbols.py ${PROJECT_BINARY_DIR}/shipped)
+lastack_test(check.install check 120 ${scripts}/check-install.sh ${PROJECT_BINARY_DIR})
+lastack_test(check.readme check 120 ${Python3_EXECUTABLE} ${scripts}/check-readme.py ${PROJECT_BINARY_DIR})
+set_tests_properties(check.format check.install PROPERTIES SKIP_RETURN_CODE 77)

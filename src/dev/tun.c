@@ -1,0 +1,163 @@
+/* TUN and TAP interfaces of Linux, through /dev/net/tun.
+ *
+ * One packet per system call, non-blocking. The descriptor is the interface: closing it removes the interface unless
+ * somebody made it persistent. The kernel's queue towards us is the interface's transmit queue (500 packets), which
+ * drops; towards the kernel nothing queues, so a full device is rare. */
+#define _GNU_SOURCE
+#include "dev/dev_base.h"
+
+#include <lastack/dev.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/ipv6.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* The largest IP packet and its Ethernet header with a VLAN tag: the host may raise the MTU behind our back. */
+#define PACKET_MAX (65535 + 18)
+
+struct tun {
+    struct la_device device; /* First: the two are the same address. */
+    struct la_allocator alloc;
+    int fd;
+    char name[IFNAMSIZ];
+    uint8_t packet[PACKET_MAX]; /* The one received last. */
+};
+
+static struct tun *tun_of(struct la_device *device) { return (struct tun *)device; }
+
+static int tun_send(struct la_device *device, const struct la_packet *packet, la_time now) {
+    (void)now;
+    struct tun *tun = tun_of(device);
+    struct iovec piece[LA_PACKET_SPANS];
+    for (unsigned i = 0; i < packet->nspans; i++)
+        piece[i] = (struct iovec){(void *)(uintptr_t)packet->span[i].data, packet->span[i].len};
+    ssize_t sent = writev(tun->fd, piece, (int)packet->nspans);
+    device->full = sent < 0 && (errno == EAGAIN || errno == EINTR);
+    if (device->full) return -LA_EAGAIN;
+    return sent < 0 ? -errno : 0;
+}
+
+static int tun_recv(struct la_device *device, struct la_span *packet, la_time now) {
+    (void)now;
+    struct tun *tun = tun_of(device);
+    ssize_t got = read(tun->fd, tun->packet, sizeof tun->packet);
+    if (got < 0) return errno == EINTR ? -LA_EAGAIN : -errno;
+    *packet = (struct la_span){tun->packet, (size_t)got};
+    return 0;
+}
+
+static int tun_fd(const struct la_device *device) { return ((const struct tun *)device)->fd; }
+
+static void tun_close(struct la_device *device) {
+    struct tun *tun = tun_of(device);
+    struct la_allocator alloc = tun->alloc;
+    close(tun->fd);
+    dev_free(&alloc, tun, sizeof *tun);
+}
+
+int la_tun_adopt(const struct la_allocator *given, int fd, enum la_link link, uint32_t mtu, struct la_device **device) {
+    struct la_allocator alloc = dev_alloc(given);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    struct tun *tun = dev_new(&alloc, sizeof *tun);
+    if (!tun) return -LA_ENOMEM;
+    tun->device = (struct la_device){.link = link,
+                                     .mtu = mtu ? mtu : 1500,
+                                     .send = tun_send,
+                                     .recv = tun_recv,
+                                     .fd = tun_fd,
+                                     .close = tun_close,
+                                     .alloc = alloc};
+    tun->alloc = alloc;
+    tun->fd = fd;
+    *device = &tun->device;
+    return 0;
+}
+
+static void name_set(struct ifreq *request, const char *name) {
+    memset(request, 0, sizeof *request);
+    if (name) strncpy(request->ifr_name, name, IFNAMSIZ - 1);
+}
+
+/* One ioctl on a socket of its own, as interface requests want it. */
+static int interface_ioctl(int family, unsigned long number, void *argument) {
+    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    int rc = ioctl(fd, number, argument) < 0 ? -errno : 0;
+    close(fd);
+    return rc;
+}
+
+static int mtu_set(const char *name, uint32_t mtu) {
+    struct ifreq request;
+    name_set(&request, name);
+    request.ifr_mtu = (int)mtu;
+    return interface_ioctl(AF_INET, SIOCSIFMTU, &request);
+}
+
+int la_tun_open(const struct la_allocator *given, const struct la_tun_config *config, struct la_device **device) {
+    struct ifreq request;
+    name_set(&request, config->name);
+    request.ifr_flags = (short)((config->tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
+
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    int rc = ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
+    if (!rc && config->mtu) rc = mtu_set(request.ifr_name, config->mtu);
+    if (!rc) rc = la_tun_adopt(given, fd, config->tap ? LA_LINK_ETHERNET : LA_LINK_IP, config->mtu, device);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    memcpy(tun_of(*device)->name, request.ifr_name, IFNAMSIZ);
+    return 0;
+}
+
+const char *la_tun_name(const struct la_device *device) { return ((const struct tun *)device)->name; }
+
+static int address4_set(const char *name, const struct la_addr *addr, unsigned prefix_len) {
+    struct ifreq request;
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    memcpy(&in.sin_addr, addr->bytes + 12, 4);
+    name_set(&request, name);
+    memcpy(&request.ifr_addr, &in, sizeof in);
+    int rc = interface_ioctl(AF_INET, SIOCSIFADDR, &request);
+    if (rc < 0) return rc;
+
+    in.sin_addr.s_addr = htonl(prefix_len ? ~(uint32_t)0 << (32 - prefix_len) : 0);
+    name_set(&request, name);
+    memcpy(&request.ifr_netmask, &in, sizeof in);
+    return interface_ioctl(AF_INET, SIOCSIFNETMASK, &request);
+}
+
+static int address6_set(const char *name, const struct la_addr *addr, unsigned prefix_len) {
+    struct ifreq request;
+    name_set(&request, name);
+    int rc = interface_ioctl(AF_INET6, SIOCGIFINDEX, &request);
+    if (rc < 0) return rc;
+    struct in6_ifreq in6 = {.ifr6_prefixlen = prefix_len, .ifr6_ifindex = request.ifr_ifindex};
+    memcpy(&in6.ifr6_addr, addr->bytes, 16);
+    return interface_ioctl(AF_INET6, SIOCSIFADDR, &in6);
+}
+
+int la_tun_up(struct la_device *device, const struct la_addr *host, unsigned prefix_len) {
+    const char *name = la_tun_name(device);
+    bool is4 = la_addr_is4(host);
+    if (prefix_len > (is4 ? 32u : 128u) || !*name) return -LA_EINVAL;
+    int rc = is4 ? address4_set(name, host, prefix_len) : address6_set(name, host, prefix_len);
+    if (rc < 0 && rc != -LA_EEXIST) return rc;
+
+    struct ifreq request;
+    name_set(&request, name);
+    rc = interface_ioctl(AF_INET, SIOCGIFFLAGS, &request);
+    if (rc < 0) return rc;
+    request.ifr_flags |= IFF_UP | IFF_RUNNING;
+    return interface_ioctl(AF_INET, SIOCSIFFLAGS, &request);
+}

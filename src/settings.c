@@ -1,0 +1,582 @@
+/* Settings.
+ *
+ * What comes in: a name that a person knows, and a value in the unit of that name. What goes out: a field of tcp_params
+ * or ip_settings. This file owns no state; it is three tables and the few functions that read them.
+ *
+ *  - `rows`: one row per field. Own name (Linux's where Linux has one, else FreeBSD's, else lastack.…), unit, bounds,
+ *    the value in each profile, a sentence. Bounds and values are in the row's own unit.
+ *  - `aliases`: other names for the same fields, each with the unit that people of that name use.
+ *  - `refusals`: names that are known and not accepted, each with the reason.
+ *
+ * A unit is data too. Either it is a factor to what the field holds (times are ns: a Windows TcpTimedWaitDelay of 1 s
+ * is half a second of MSL), or a small map: which value the field gets when n is set while it holds c. The second form
+ * says everything about booleans, inverted booleans, Windows' bit masks and FreeBSD's two switches for SYN cookies.
+ *
+ * Invariants, checked by the test: every field has exactly one row; every profile value is within its row's bounds and
+ * fits its field; the bounds of ordered fields (`ordered`) nest, so that one may always push the other. */
+#include "settings.h"
+
+#include "base/mem.h"
+
+/* --- Where a value lives --- */
+
+enum kind { KIND_BOOL, KIND_U8, KIND_U16, KIND_U32, KIND_TIME, KIND_LAYOUT };
+
+/* clang-format off */
+#define KIND_OF(type, field)                                                                                           \
+    _Generic(((type *)0)->field,                                                                                       \
+        bool: KIND_BOOL, uint8_t: KIND_U8, uint16_t: KIND_U16, uint32_t: KIND_U32, la_time: KIND_TIME,                 \
+        struct tcp_option_layout: KIND_LAYOUT)
+/* clang-format on */
+
+/* A field's place: its offset, and which of the two structs it is in. */
+#define PLACE_IP 0x8000u
+#define AT_TCP(field) ((uint16_t)offsetof(struct tcp_params, field))
+#define AT_IP(field) ((uint16_t)(PLACE_IP | offsetof(struct ip_settings, field)))
+
+/* --- Units --- */
+
+enum unit {
+    UNIT_COUNT,
+    UNIT_BYTES,
+    UNIT_S,
+    UNIT_MS,
+    UNIT_US,
+    UNIT_S_OF_2MSL,
+    UNIT_MS_OF_2MSL,
+    UNIT_BOOL,
+    UNIT_NOT,
+    UNIT_1323_WSCALE,
+    UNIT_1323_TS,
+    UNIT_MASK_WSCALE,
+    UNIT_MASK_TS,
+    UNIT_COOKIES,
+    UNIT_COOKIES_ONLY,
+    UNIT_ACK_PAIRS,
+    UNIT_WSCALE,
+};
+
+#define MAP_VALUES 4
+#define MAP_HELD 3
+
+struct unit_row {
+    const char *text;
+    int64_t factor; /* To what the field holds; 0: the map decides. */
+    uint8_t values; /* 0 … values - 1 may be set. */
+    /* map[n][c]: what the field holds after n was set while it held c (or more than MAP_HELD - 1). */
+    uint8_t map[MAP_VALUES][MAP_HELD];
+    int64_t also; /* Accepted beyond the row's bounds, where not 0. */
+};
+
+static const struct unit_row units[] = {
+    [UNIT_COUNT] = {"count", 1, 0, {{0}}, 0},
+    [UNIT_BYTES] = {"bytes", 1, 0, {{0}}, 0},
+    [UNIT_S] = {"s", 1000000000, 0, {{0}}, 0},
+    [UNIT_MS] = {"ms", 1000000, 0, {{0}}, 0},
+    [UNIT_US] = {"us", 1000, 0, {{0}}, 0},
+    [UNIT_S_OF_2MSL] = {"s", 500000000, 0, {{0}}, 0},
+    [UNIT_MS_OF_2MSL] = {"ms", 500000, 0, {{0}}, 0},
+    [UNIT_BOOL] = {"bool", 0, 2, {{0, 0, 0}, {1, 1, 1}}, 0},
+    [UNIT_NOT] = {"bool", 0, 2, {{1, 1, 1}, {0, 0, 0}}, 0},
+    /* 0: neither, 1: both, 2: window scaling, 3: timestamps. */
+    [UNIT_1323_WSCALE] = {"count", 0, 4, {{0, 0, 0}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}}, 0},
+    [UNIT_1323_TS] = {"count", 0, 4, {{0, 0, 0}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}}, 0},
+    /* Bit 0: window scaling, bit 1: timestamps. */
+    [UNIT_MASK_WSCALE] = {"mask", 0, 4, {{0, 0, 0}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}}, 0},
+    [UNIT_MASK_TS] = {"mask", 0, 4, {{0, 0, 0}, {0, 0, 0}, {1, 1, 1}, {1, 1, 1}}, 0},
+    /* Two switches on one field of three values: the second one outweighs the first. */
+    [UNIT_COOKIES] = {"bool", 0, 2, {{0, 0, 2}, {1, 1, 2}}, 0},
+    [UNIT_COOKIES_ONLY] = {"bool", 0, 2, {{0, 1, 1}, {2, 2, 2}}, 0},
+    /* Whether ACKs are delayed at all: one for each segment, or one for two. */
+    [UNIT_ACK_PAIRS] = {"bool", 0, 2, {{1, 1, 1}, {2, 2, 2}}, 0},
+    [UNIT_WSCALE] = {"count", 1, 0, {{0}}, 255},
+};
+
+/* --- The table --- */
+
+enum profile { PROFILE_LINUX, PROFILE_FREEBSD, PROFILE_RFC, NPROFILES };
+
+static const char *const profile_names[NPROFILES] = {"linux", "freebsd", "rfc"};
+
+/* The option layouts that settings name by number. */
+static const struct tcp_option_layout layouts[] = {
+    {{TCPOPT_MSS, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_WSCALE, TCPOPT_SACK, TCPOPT_FASTOPEN}, false},
+    {{TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_SACK, TCPOPT_FASTOPEN}, true},
+};
+
+struct row {
+    uint16_t place;
+    uint8_t kind, unit;
+    const char *name;
+    int64_t min, max, value[NPROFILES];
+    const char *help;
+};
+
+#define MAX_BUFFER (1 << 30) /* What a window can express (RFC 7323, 2.3). */
+#define MAX_HOUR_S 3600
+#define MAX_HOUR_MS 3600000
+#define MAX_WEEK_S 604800
+
+#define TCP(field, unit, name, min, max, linux_, freebsd_, rfc_, help)                                                 \
+    {AT_TCP(field), KIND_OF(struct tcp_params, field), unit, name, min, max, {linux_, freebsd_, rfc_}, help},
+#define IP(field, unit, name, min, max, linux_, freebsd_, rfc_, help)                                                  \
+    {AT_IP(field), KIND_OF(struct ip_settings, field), unit, name, min, max, {linux_, freebsd_, rfc_}, help},
+
+/* clang-format off */
+static const struct row rows[] = {
+    /* Closing. */
+    TCP(msl, UNIT_MS, "net.inet.tcp.msl", 0, MAX_HOUR_MS, 30000, 30000, 120000,
+        "Maximum segment lifetime: TIME_WAIT lasts twice this.")
+    TCP(fin_timeout, UNIT_S, "net.ipv4.tcp_fin_timeout", 0, MAX_WEEK_S, 60, 60, 60,
+        "How long FIN_WAIT_2 may last once its owner has closed; it has nothing to do with TIME_WAIT.")
+    TCP(rfc1337, UNIT_BOOL, "net.ipv4.tcp_rfc1337", 0, 1, 0, 1, 0,
+        "An RST does not end TIME_WAIT (RFC 1337).")
+    TCP(tw_reuse, UNIT_BOOL, "net.ipv4.tcp_tw_reuse", 0, 1, 0, 0, 0,
+        "A connect may take over a tuple that has been in TIME_WAIT for a second, where timestamps are in use.")
+    TCP(tw_syn, UNIT_COUNT, "lastack.tcp_tw_syn", 0, 1, TW_SYN_ACK, TW_SYN_DROP, TW_SYN_ACK,
+        "A SYN with an old sequence number that meets TIME_WAIT is answered by an ACK (0) or dropped (1).")
+    TCP(tw_max, UNIT_COUNT, "net.ipv4.tcp_max_tw_buckets", 0, 1 << 28, 262144, 27767, 262144,
+        "TIME_WAIT and FIN_WAIT_2 records at most.")
+    TCP(orphans_max, UNIT_COUNT, "net.ipv4.tcp_max_orphans", 0, 1 << 28, 262144, 262144, 262144,
+        "Connections at most that still have something to send after their owner has closed.")
+    TCP(orphan_retries, UNIT_COUNT, "net.ipv4.tcp_orphan_retries", 0, 255, 0, 12, 15,
+        "Retransmissions for a connection without owner before it ends; 0 means 8.")
+    TCP(shut_rd, UNIT_COUNT, "lastack.tcp_shut_rd", 0, 1, SHUT_RD_ACCEPT, SHUT_RD_DISCARD, SHUT_RD_ACCEPT,
+        "Data that arrives after SHUT_RD can be read (0) or is acknowledged and thrown away (1).")
+    TCP(closing_resend_fin, UNIT_BOOL, "lastack.tcp_closing_resend_fin", 0, 1, 0, 1, 0,
+        "In CLOSING, an old segment is answered by the FIN again rather than by a bare ACK.")
+
+    /* Opening. */
+    TCP(syn_retries, UNIT_COUNT, "net.ipv4.tcp_syn_retries", 0, 127, 6, 6, 7,
+        "Retransmissions of a SYN before connect fails.")
+    TCP(synack_retries, UNIT_COUNT, "net.ipv4.tcp_synack_retries", 0, 127, 5, 3, 7,
+        "Retransmissions of a SYN+ACK before an embryonic connection is given up.")
+    TCP(syn_cache_max, UNIT_COUNT, "net.ipv4.tcp_max_syn_backlog", 1, 1 << 24, 4096, 15360, 4096,
+        "Embryonic connections at most for each listener.")
+    TCP(syncookies, UNIT_COUNT, "net.ipv4.tcp_syncookies", 0, 2, 1, 1, 1,
+        "SYN cookies: never (0), when there is no room for embryonic connections (1), always (2).")
+    TCP(somaxconn, UNIT_COUNT, "net.core.somaxconn", 1, 1 << 24, 4096, 128, 4096,
+        "The largest backlog that listen accepts.")
+    TCP(abort_on_overflow, UNIT_BOOL, "net.ipv4.tcp_abort_on_overflow", 0, 1, 0, 1, 0,
+        "A connection that finds the accept queue full is reset rather than left to try again.")
+    TCP(port_first, UNIT_COUNT, "net.ipv4.ip_local_port_range_low", 1, 65535, 32768, 10000, 49152,
+        "The first port that the stack chooses itself (RFC 6056).")
+    TCP(port_last, UNIT_COUNT, "net.ipv4.ip_local_port_range_high", 1, 65535, 60999, 65535, 65535,
+        "The last port that the stack chooses itself.")
+    TCP(drop_synfin, UNIT_BOOL, "net.inet.tcp.drop_synfin", 0, 1, 1, 0, 0,
+        "A SYN with FIN to a listener is dropped.")
+    TCP(listen_synack_rst, UNIT_BOOL, "lastack.tcp_listen_synack_rst", 0, 1, 1, 0, 1,
+        "A SYN+ACK to a listener is answered by an RST rather than dropped.")
+
+    /* Options. */
+    TCP(window_scaling, UNIT_BOOL, "net.ipv4.tcp_window_scaling", 0, 1, 1, 1, 1,
+        "Offer and accept window scaling (RFC 7323).")
+    TCP(timestamps, UNIT_BOOL, "net.ipv4.tcp_timestamps", 0, 1, 1, 1, 1,
+        "Offer and accept timestamps (RFC 7323).")
+    TCP(sack, UNIT_BOOL, "net.ipv4.tcp_sack", 0, 1, 1, 1, 1,
+        "Offer and accept selective acknowledgment (RFC 2018).")
+    TCP(layout, UNIT_COUNT, "lastack.tcp_option_layout", 0, 1, 0, 1, 0,
+        "Order and padding of options: Linux's (0) or FreeBSD's (1).")
+    TCP(mss_default_v4, UNIT_BYTES, "net.inet.tcp.mssdflt", 48, 65535, 536, 536, 536,
+        "The IPv4 peer's MSS when it names none.")
+    TCP(mss_default_v6, UNIT_BYTES, "net.inet.tcp.v6mssdflt", 48, 65535, 1220, 1220, 1220,
+        "The IPv6 peer's MSS when it names none.")
+    TCP(mss_min, UNIT_BYTES, "net.ipv4.tcp_min_snd_mss", 48, 65535, 48, 216, 48,
+        "A peer's smaller MSS is raised to this.")
+
+    /* Buffers. */
+    TCP(rcvbuf_min, UNIT_BYTES, "net.ipv4.tcp_rmem_min", 1, MAX_BUFFER, 4096, 4096, 4096,
+        "The smallest receive buffer.")
+    TCP(rcvbuf, UNIT_BYTES, "net.ipv4.tcp_rmem_default", 1, MAX_BUFFER, 131072, 65536, 131072,
+        "The receive buffer that a connection begins with.")
+    TCP(rcvbuf_max, UNIT_BYTES, "net.ipv4.tcp_rmem_max", 1, MAX_BUFFER, 6291456, 2097152, 6291456,
+        "The largest receive buffer; the window scale follows from it.")
+    TCP(sndbuf_min, UNIT_BYTES, "net.ipv4.tcp_wmem_min", 1, MAX_BUFFER, 4096, 4096, 4096,
+        "The smallest send buffer.")
+    TCP(sndbuf, UNIT_BYTES, "net.ipv4.tcp_wmem_default", 1, MAX_BUFFER, 16384, 32768, 16384,
+        "The send buffer that a connection begins with.")
+    TCP(sndbuf_max, UNIT_BYTES, "net.ipv4.tcp_wmem_max", 1, MAX_BUFFER, 4194304, 2097152, 4194304,
+        "The largest send buffer.")
+    TCP(rcvbuf_autotune, UNIT_BOOL, "net.ipv4.tcp_moderate_rcvbuf", 0, 1, 1, 1, 1,
+        "Receive buffers grow with what the program reads.")
+    TCP(rcvbuf_mss_rounded, UNIT_BOOL, "lastack.tcp_rcvbuf_mss_rounded", 0, 1, 0, 1, 0,
+        "Receive buffers are rounded up to a multiple of the MSS.")
+    TCP(wscale_fixed, UNIT_WSCALE, "lastack.tcp_wscale", 0, 14, 255, 6, 255,
+        "The window scale offered; 255 takes it from tcp_rmem_max.")
+
+    /* Validity (RFC 5961). */
+    TCP(rst_strict, UNIT_BOOL, "lastack.tcp_rst_strict", 0, 1, 1, 1, 1,
+        "An RST must hit RCV.NXT exactly (RFC 5961) rather than fall into the window (RFC 793).")
+    TCP(syn_strict, UNIT_BOOL, "lastack.tcp_syn_strict", 0, 1, 1, 1, 1,
+        "A SYN on a synchronized connection is challenged (RFC 5961) rather than ending it (RFC 793).")
+    TCP(challenge_per_second, UNIT_COUNT, "net.ipv4.tcp_challenge_ack_limit", 0, INT32_MAX, 2, 5, 2,
+        "Challenge ACKs a second at most for each connection; 0 sets no bound.")
+
+    /* Timers. */
+    TCP(rto_initial, UNIT_MS, "net.inet.tcp.rexmit_initial", 1, MAX_HOUR_MS, 1000, 1000, 1000,
+        "The retransmission timeout before the first measurement (RFC 6298).")
+    TCP(rto_min, UNIT_US, "net.ipv4.tcp_rto_min_us", 1, MAX_HOUR_MS * INT64_C(1000), 200000, 30000, 1000000,
+        "The shortest retransmission timeout.")
+    TCP(rto_max, UNIT_MS, "net.ipv4.tcp_rto_max_ms", 1, MAX_HOUR_MS, 120000, 64000, 60000,
+        "The longest retransmission timeout.")
+    TCP(delack, UNIT_MS, "net.inet.tcp.delacktime", 0, 10000, 40, 40, 200,
+        "How long an ACK may be delayed (RFC 9293: less than 500 ms).")
+    TCP(delack_segments, UNIT_COUNT, "lastack.tcp_delack_segments", 1, 255, 2, 2, 2,
+        "An ACK at least for every so many full-sized segments.")
+    TCP(quickacks, UNIT_COUNT, "lastack.tcp_quickacks", 0, 255, 16, 0, 0,
+        "So many data segments at the beginning are acknowledged at once.")
+    TCP(retries1, UNIT_COUNT, "net.ipv4.tcp_retries1", 0, 255, 3, 3, 3,
+        "Timeouts in a row before the path is doubted (RFC 1122: R1).")
+    TCP(retries2, UNIT_COUNT, "net.ipv4.tcp_retries2", 0, 255, 15, 12, 15,
+        "Timeouts in a row before the connection ends (RFC 1122: R2).")
+    TCP(keepidle, UNIT_S, "net.ipv4.tcp_keepalive_time", 1, MAX_WEEK_S, 7200, 7200, 7200,
+        "Idle time before the first keepalive probe.")
+    TCP(keepintvl, UNIT_S, "net.ipv4.tcp_keepalive_intvl", 1, MAX_WEEK_S, 75, 75, 75,
+        "Time between keepalive probes.")
+    TCP(keepcnt, UNIT_COUNT, "net.ipv4.tcp_keepalive_probes", 1, 255, 9, 8, 9,
+        "Unanswered keepalive probes before the connection ends.")
+    TCP(keepalive_data, UNIT_BOOL, "lastack.tcp_keepalive_data", 0, 1, 0, 0, 0,
+        "Keepalive probes carry one old byte, for peers that do not answer an empty segment.")
+
+    /* Sending. */
+    TCP(initial_window, UNIT_COUNT, "net.inet.tcp.initcwnd_segments", 1, 1000, 10, 10, 10,
+        "Segments that may be sent before the first ACK (RFC 6928).")
+    TCP(dupthresh, UNIT_COUNT, "net.ipv4.tcp_reordering", 1, 127, 3, 3, 3,
+        "Duplicate ACKs that mean a loss (RFC 5681).")
+    TCP(icmp_may_rst, UNIT_BOOL, "net.inet.tcp.icmp_may_rst", 0, 1, 1, 1, 1,
+        "An ICMP port or protocol unreachable ends a connection in SYN_SENT.")
+    TCP(congestion, UNIT_COUNT, "lastack.tcp_congestion_control", 0, 0, 0, 0, 0,
+        "The congestion control of new connections: NewReno (0).")
+
+    /* IP. */
+    IP(ttl, UNIT_COUNT, "net.ipv4.ip_default_ttl", 1, 255, 64, 64, 64,
+        "TTL and hop limit of what the stack sends.")
+    IP(reass_timeout, UNIT_S, "net.ipv4.ipfrag_time", 1, MAX_HOUR_S, 30, 30, 60,
+        "How long fragments wait for the rest of their datagram.")
+    IP(reass_max_bytes, UNIT_BYTES, "net.ipv4.ipfrag_high_thresh", 0, MAX_BUFFER, 4194304, 4194304, 4194304,
+        "Bytes of fragments at most; 0 accepts none.")
+    IP(reass_max, UNIT_COUNT, "net.inet.ip.maxfragpackets", 0, 1 << 20, 1024, 1024, 1024,
+        "Datagrams in reassembly at most; 0 accepts none.")
+    IP(pmtu_timeout, UNIT_S, "net.ipv4.route.mtu_expires", 1, MAX_WEEK_S, 600, 3600, 600,
+        "How long a path MTU learnt from ICMP is believed (RFC 1191).")
+    IP(pmtu_min, UNIT_BYTES, "net.ipv4.route.min_pmtu", 68, 65535, 552, 256, 68,
+        "The smallest path MTU that an ICMP message may name for IPv4.")
+    IP(icmp_per_second, UNIT_COUNT, "net.ipv4.icmp_msgs_per_sec", 0, INT32_MAX, 1000, 200, 1000,
+        "ICMP errors sent in a second at most.")
+    IP(neigh_max, UNIT_COUNT, "net.ipv4.neigh.default.gc_thresh3", 1, 1 << 20, 1024, 1024, 1024,
+        "Neighbours whose link addresses are remembered at most.")
+    IP(queue_max, UNIT_COUNT, "lastack.ip_queue_max", 1, 1 << 20, 1000, 1000, 1000,
+        "Packets at most that wait for the device and belong to no connection.")
+};
+/* clang-format on */
+
+#define NROWS ((unsigned)COUNT_OF(rows))
+
+struct alias {
+    const char *name;
+    uint16_t place;
+    uint8_t unit;
+};
+
+static const struct alias aliases[] = {
+    /* Linux. */
+    {"net.ipv6.conf.all.hop_limit", AT_IP(ttl), UNIT_COUNT},
+    {"net.ipv4.ip_local_port_range_min", AT_TCP(port_first), UNIT_COUNT},
+    {"net.ipv4.ip_local_port_range_max", AT_TCP(port_last), UNIT_COUNT},
+
+    /* BSD. */
+    {"net.inet.tcp.finwait2_timeout", AT_TCP(fin_timeout), UNIT_MS},
+    {"net.inet.tcp.maxtcptw", AT_TCP(tw_max), UNIT_COUNT},
+    {"net.inet.tcp.syncache.rexmtlimit", AT_TCP(synack_retries), UNIT_COUNT},
+    {"net.inet.tcp.syncache.cachelimit", AT_TCP(syn_cache_max), UNIT_COUNT},
+    {"net.inet.tcp.syncache.rst_on_sock_fail", AT_TCP(abort_on_overflow), UNIT_BOOL},
+    {"net.inet.tcp.syncookies", AT_TCP(syncookies), UNIT_COOKIES},
+    {"net.inet.tcp.syncookies_only", AT_TCP(syncookies), UNIT_COOKIES_ONLY},
+    {"kern.ipc.soacceptqueue", AT_TCP(somaxconn), UNIT_COUNT},
+    {"kern.ipc.somaxconn", AT_TCP(somaxconn), UNIT_COUNT},
+    {"net.inet.ip.portrange.first", AT_TCP(port_first), UNIT_COUNT},
+    {"net.inet.ip.portrange.last", AT_TCP(port_last), UNIT_COUNT},
+    {"net.inet.tcp.rfc1323", AT_TCP(window_scaling), UNIT_1323_WSCALE},
+    {"net.inet.tcp.rfc1323", AT_TCP(timestamps), UNIT_1323_TS},
+    {"net.inet.tcp.sack.enable", AT_TCP(sack), UNIT_BOOL},
+    {"net.inet.tcp.minmss", AT_TCP(mss_min), UNIT_BYTES},
+    {"net.inet.tcp.recvspace", AT_TCP(rcvbuf), UNIT_BYTES},
+    {"net.inet.tcp.recvbuf_max", AT_TCP(rcvbuf_max), UNIT_BYTES},
+    {"net.inet.tcp.recvbuf_auto", AT_TCP(rcvbuf_autotune), UNIT_BOOL},
+    {"net.inet.tcp.sendspace", AT_TCP(sndbuf), UNIT_BYTES},
+    {"net.inet.tcp.sendbuf_max", AT_TCP(sndbuf_max), UNIT_BYTES},
+    {"net.inet.tcp.insecure_rst", AT_TCP(rst_strict), UNIT_NOT},
+    {"net.inet.tcp.insecure_syn", AT_TCP(syn_strict), UNIT_NOT},
+    {"net.inet.tcp.rexmit_min", AT_TCP(rto_min), UNIT_MS},
+    {"net.inet.tcp.rexmit_max", AT_TCP(rto_max), UNIT_MS},
+    {"net.inet.tcp.delayed_ack", AT_TCP(delack_segments), UNIT_ACK_PAIRS},
+    {"net.inet.tcp.retries", AT_TCP(retries2), UNIT_COUNT},
+    {"net.inet.tcp.keepidle", AT_TCP(keepidle), UNIT_MS},
+    {"net.inet.tcp.keepintvl", AT_TCP(keepintvl), UNIT_MS},
+    {"net.inet.tcp.keepcnt", AT_TCP(keepcnt), UNIT_COUNT},
+    {"net.inet.ip.ttl", AT_IP(ttl), UNIT_COUNT},
+    {"net.inet6.ip6.hlim", AT_IP(ttl), UNIT_COUNT},
+    {"net.inet.icmp.icmplim", AT_IP(icmp_per_second), UNIT_COUNT},
+    {"net.inet.tcp.hostcache.expire", AT_IP(pmtu_timeout), UNIT_S},
+
+    /* Windows. */
+    {"TcpTimedWaitDelay", AT_TCP(msl), UNIT_S_OF_2MSL},
+    {"KeepAliveTime", AT_TCP(keepidle), UNIT_MS},
+    {"KeepAliveInterval", AT_TCP(keepintvl), UNIT_MS},
+    {"TcpMaxDataRetransmissions", AT_TCP(retries2), UNIT_COUNT},
+    {"TcpMaxConnectRetransmissions", AT_TCP(syn_retries), UNIT_COUNT},
+    {"TcpMaxConnectResponseRetransmissions", AT_TCP(synack_retries), UNIT_COUNT},
+    {"MaxUserPort", AT_TCP(port_last), UNIT_COUNT},
+    {"Tcp1323Opts", AT_TCP(window_scaling), UNIT_MASK_WSCALE},
+    {"Tcp1323Opts", AT_TCP(timestamps), UNIT_MASK_TS},
+    {"SackOpts", AT_TCP(sack), UNIT_BOOL},
+    {"DefaultTTL", AT_IP(ttl), UNIT_COUNT},
+
+    /* Solaris. The old name of the first one has misled many: it never was about CLOSE_WAIT. */
+    {"tcp_time_wait_interval", AT_TCP(msl), UNIT_MS_OF_2MSL},
+    {"tcp_close_wait_interval", AT_TCP(msl), UNIT_MS_OF_2MSL},
+    {"tcp_fin_wait_2_flush_interval", AT_TCP(fin_timeout), UNIT_MS},
+    {"tcp_keepalive_interval", AT_TCP(keepidle), UNIT_MS},
+    {"tcp_conn_req_max_q", AT_TCP(somaxconn), UNIT_COUNT},
+    {"tcp_conn_req_max_q0", AT_TCP(syn_cache_max), UNIT_COUNT},
+    {"tcp_rexmit_interval_initial", AT_TCP(rto_initial), UNIT_MS},
+    {"tcp_rexmit_interval_min", AT_TCP(rto_min), UNIT_MS},
+    {"tcp_rexmit_interval_max", AT_TCP(rto_max), UNIT_MS},
+    {"tcp_deferred_ack_interval", AT_TCP(delack), UNIT_MS},
+    {"tcp_deferred_acks_max", AT_TCP(delack_segments), UNIT_COUNT},
+    {"tcp_recv_hiwat", AT_TCP(rcvbuf), UNIT_BYTES},
+    {"tcp_xmit_hiwat", AT_TCP(sndbuf), UNIT_BYTES},
+    {"tcp_mss_def_ipv4", AT_TCP(mss_default_v4), UNIT_BYTES},
+    {"tcp_mss_def_ipv6", AT_TCP(mss_default_v6), UNIT_BYTES},
+    {"tcp_smallest_anon_port", AT_TCP(port_first), UNIT_COUNT},
+    {"tcp_largest_anon_port", AT_TCP(port_last), UNIT_COUNT},
+};
+
+#define NNAMES (NROWS + (unsigned)COUNT_OF(aliases))
+
+static const struct refusal {
+    const char *name, *why;
+} refusals[] = {
+    {"net.ipv4.tcp_tw_recycle",
+     "It compares timestamps per address, and clients behind one NAT share an address: their SYNs were dropped at "
+     "random. "
+     "Linux removed it in 4.12. Timestamps already let a newer SYN take over a tuple in TIME_WAIT (RFC 6191); outgoing "
+     "connections have tcp_tw_reuse."},
+    {"net.inet.tcp.nolocaltimewait", "Without TIME_WAIT an old duplicate can reach a new connection, on a local path "
+                                     "too. A record costs tens of bytes; "
+                                     "net.inet.tcp.msl makes them shorter for those who know their network."},
+    {"net.ipv4.tcp_mem",
+     "Memory is bounded for the whole stack when it is made: the budget counts bytes of everything, not pages of TCP."},
+    {"TcpNumConnections", "There is no such bound: the stack's memory budget decides how many connections fit."},
+};
+
+/* In each pair the first may not be greater than the second. Chains are listed from the bottom up. */
+static const struct pair {
+    uint16_t low, high;
+} ordered[] = {
+    {AT_TCP(port_first), AT_TCP(port_last)}, {AT_TCP(rto_min), AT_TCP(rto_max)},
+    {AT_TCP(rto_initial), AT_TCP(rto_max)},  {AT_TCP(rcvbuf_min), AT_TCP(rcvbuf)},
+    {AT_TCP(rcvbuf), AT_TCP(rcvbuf_max)},    {AT_TCP(sndbuf_min), AT_TCP(sndbuf)},
+    {AT_TCP(sndbuf), AT_TCP(sndbuf_max)},
+};
+
+/* --- Fields --- */
+
+static const struct row *row_of(uint16_t place) {
+    const struct row *row = rows;
+    while (row->place != place) row++;
+    return row;
+}
+
+static void *field_of(const struct settings *s, uint16_t place) {
+    uint8_t *base = place & PLACE_IP ? (uint8_t *)s->ip : (uint8_t *)s->tcp;
+    return base + (place & (PLACE_IP - 1));
+}
+
+static int64_t layout_index(const struct tcp_option_layout *layout) {
+    int64_t i = (int64_t)COUNT_OF(layouts) - 1;
+    while (i > 0 && (memcmp(layouts[i].order, layout->order, sizeof(layout->order)) != 0 ||
+                     layouts[i].eol_padding != layout->eol_padding))
+        i--;
+    return i;
+}
+
+static int64_t load(const struct settings *s, const struct row *row) {
+    const void *field = field_of(s, row->place);
+    switch ((enum kind)row->kind) {
+    case KIND_BOOL: return *(const bool *)field;
+    case KIND_U8: return *(const uint8_t *)field;
+    case KIND_U16: return *(const uint16_t *)field;
+    case KIND_U32: return *(const uint32_t *)field;
+    case KIND_TIME: return (int64_t) * (const la_time *)field;
+    case KIND_LAYOUT: return layout_index(field);
+    }
+    return 0;
+}
+
+static void store(const struct settings *s, const struct row *row, int64_t value) {
+    void *field = field_of(s, row->place);
+    switch ((enum kind)row->kind) {
+    case KIND_BOOL: *(bool *)field = value != 0; break;
+    case KIND_U8: *(uint8_t *)field = (uint8_t)value; break;
+    case KIND_U16: *(uint16_t *)field = (uint16_t)value; break;
+    case KIND_U32: *(uint32_t *)field = (uint32_t)value; break;
+    case KIND_TIME: *(la_time *)field = (la_time)value; break;
+    case KIND_LAYOUT: *(struct tcp_option_layout *)field = layouts[value]; break;
+    }
+}
+
+/* What one of the row's own unit is in the field. */
+static int64_t row_factor(const struct row *row) {
+    int64_t factor = units[row->unit].factor;
+    return factor ? factor : 1;
+}
+
+/* Stores, and where that breaks an order, moves the partner along. */
+static void change(const struct settings *s, const struct row *row, int64_t value) {
+    bool up = value > load(s, row);
+    store(s, row, value);
+    for (size_t i = 0; i < COUNT_OF(ordered); i++) {
+        const struct pair *pair = &ordered[up ? i : COUNT_OF(ordered) - 1 - i];
+        const struct row *low = row_of(pair->low), *high = row_of(pair->high);
+        if (load(s, low) <= load(s, high)) continue;
+        if (up)
+            store(s, high, load(s, low));
+        else
+            store(s, low, load(s, high));
+    }
+}
+
+/* --- Names --- */
+
+static char name_char(char c) { return c == '/' ? '.' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+static bool same_name(const char *a, const char *b) {
+    while (*a && name_char(*a) == name_char(*b)) a++, b++;
+    return name_char(*a) == name_char(*b);
+}
+
+/* What is left of `name` after `prefix`, or NULL. */
+static const char *after_prefix(const char *name, const char *prefix) {
+    while (*prefix && *name == *prefix) name++, prefix++;
+    return *prefix ? NULL : name;
+}
+
+/* Whether a person who says `said` means `name`. */
+static bool means(const char *said, const char *name) {
+    static const char *const optional[] = {"net.ipv4.", "net.ipv6.", "net.core."};
+    if (!said) return false;
+    if (same_name(said, name)) return true;
+    for (size_t i = 0; i < COUNT_OF(optional); i++) {
+        const char *rest = after_prefix(name, optional[i]);
+        if (rest && same_name(said, rest)) return true;
+    }
+    return false;
+}
+
+/* Own names and aliases as one list. */
+static struct alias name_at(unsigned i) {
+    if (i >= NROWS) return aliases[i - NROWS];
+    return (struct alias){rows[i].name, rows[i].place, rows[i].unit};
+}
+
+/* --- Conversion --- */
+
+static uint8_t mapped(const struct unit_row *unit, int64_t value, int64_t held) {
+    return unit->map[value][held < MAP_HELD ? held : MAP_HELD - 1];
+}
+
+/* What the field is to hold when `value` is set by that name. */
+static int convert(const struct settings *s, const struct alias *name, int64_t value, int64_t *stored) {
+    const struct row *row = row_of(name->place);
+    const struct unit_row *unit = &units[name->unit];
+    if (value < 0) return -LA_EINVAL;
+    if (unit->factor) {
+        if (value > INT64_MAX / unit->factor) return -LA_EINVAL;
+        *stored = value * unit->factor;
+    } else {
+        if (value >= unit->values) return -LA_EINVAL;
+        *stored = mapped(unit, value, load(s, row));
+    }
+    if (unit->also && value == unit->also) return 0;
+    int64_t factor = row_factor(row);
+    return *stored < row->min * factor || *stored > row->max * factor ? -LA_EINVAL : 0;
+}
+
+/* Whether setting `value` by that name would change nothing. */
+static bool holds(const struct settings *s, const char *name, int64_t value) {
+    for (unsigned i = 0; i < NNAMES; i++) {
+        struct alias a = name_at(i);
+        if (!means(name, a.name)) continue;
+        int64_t held = load(s, row_of(a.place));
+        if (held >= MAP_HELD) held = MAP_HELD - 1;
+        if (value >= units[a.unit].values || mapped(&units[a.unit], value, held) != held) return false;
+    }
+    return true;
+}
+
+/* --- The interface --- */
+
+const char *settings_profile_name(unsigned i) { return i < NPROFILES ? profile_names[i] : NULL; }
+
+int settings_profile(const struct settings *s, const char *name) {
+    unsigned profile = PROFILE_LINUX;
+    while (name && profile < NPROFILES && !same_name(name, profile_names[profile])) profile++;
+    if (profile == NPROFILES) return -LA_EINVAL;
+    for (unsigned i = 0; i < NROWS; i++) store(s, &rows[i], rows[i].value[profile] * row_factor(&rows[i]));
+    return 0;
+}
+
+int settings_set(const struct settings *s, const char *name, int64_t value) {
+    if (settings_refusal(name)) return -LA_EOPNOTSUPP;
+    int result = -LA_ENOENT;
+    int64_t stored;
+    for (unsigned i = 0; i < NNAMES; i++) {
+        struct alias a = name_at(i);
+        if (!means(name, a.name)) continue;
+        result = convert(s, &a, value, &stored);
+        if (result < 0) return result; /* Names of two fields accept the same values for both. */
+        change(s, row_of(a.place), stored);
+    }
+    return result;
+}
+
+int settings_get(const struct settings *s, const char *name, int64_t *value) {
+    if (settings_refusal(name)) return -LA_EOPNOTSUPP;
+    unsigned i = 0;
+    while (i < NNAMES && !means(name, name_at(i).name)) i++;
+    if (i == NNAMES) return -LA_ENOENT;
+    struct alias a = name_at(i);
+    int64_t factor = units[a.unit].factor;
+    if (factor) {
+        /* Rounded up: a time that is there never reads as none. */
+        *value = (load(s, row_of(a.place)) + factor - 1) / factor;
+        return 0;
+    }
+    *value = MAP_VALUES - 1;
+    while (*value > 0 && !holds(s, name, *value)) --*value;
+    return 0;
+}
+
+bool settings_at(const struct settings *s, unsigned i, struct la_setting *setting, int64_t *value) {
+    if (i >= NROWS) return false;
+    const struct row *row = &rows[i];
+    *setting = (struct la_setting){row->name, units[row->unit].text, row->help, row->min, row->max};
+    *value = load(s, row) / row_factor(row);
+    return true;
+}
+
+const char *settings_refusal(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(refusals); i++)
+        if (means(name, refusals[i].name)) return refusals[i].why;
+    return NULL;
+}
+
+bool settings_name_at(unsigned i, struct settings_name *name) {
+    if (i >= NNAMES) return false;
+    struct alias a = name_at(i);
+    *name = (struct settings_name){a.name, row_of(a.place)->name, units[a.unit].text};
+    return true;
+}
+
+const char *settings_refused_at(unsigned i) { return i < COUNT_OF(refusals) ? refusals[i].name : NULL; }

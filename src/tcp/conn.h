@@ -1,0 +1,432 @@
+/* What a connection is: its variables under their RFC names, and the functions through which the files of tcp/ work on
+ * it.
+ *
+ * A connection object exists for a socket in any state and for an orphan that still has something to send. An embryonic
+ * connection (listen.c), TIME_WAIT and an orphan in FIN_WAIT_2 (timewait.c) are records in tables of their own. */
+#ifndef TCP_CONN_H
+#define TCP_CONN_H
+
+#include "base/buffer.h"
+#include "base/event.h"
+#include "base/pool.h"
+#include "base/ranges.h"
+#include "base/seq.h"
+#include "base/table.h"
+#include "base/wheel.h"
+#include "tcp/tcp.h"
+#include "wire/tcp.h"
+
+/* Why output is wanted. Input and timers mark; output.c sends. */
+enum tcp_marks {
+    MARK_ACK = 1,        /* Send an ACK now, with data if there is any. */
+    MARK_SEND = 2,       /* Look whether data, SYN or FIN may go. */
+    MARK_REXMIT = 4,     /* Send the segment at snd_una again, whatever cwnd says. */
+    MARK_PROBE = 8,      /* Send one byte into a zero window. */
+    MARK_KEEPALIVE = 16, /* Send a keepalive probe. */
+};
+
+/* The kinds of wheel nodes in tcp/. 0 is the IP layer's. */
+enum tcp_wheel_kind { WHEEL_CONN = 1, WHEEL_EMBRYO, WHEEL_TIMEWAIT };
+
+/* Facts about a connection that stay once true. */
+struct tcp_flags_conn {
+    unsigned owned : 1;       /* A handle exists. */
+    unsigned orphan : 1;      /* The owner has closed it; it goes on alone. */
+    unsigned hashed : 1;      /* In the table of tuples. */
+    unsigned v6 : 1;          /* An AF_INET6 socket. */
+    unsigned bound : 1;       /* Has a local port. */
+    unsigned bind_called : 1; /* In its port's chain: bind(), or listen() without it. */
+    unsigned port_strict : 1; /* Counted as a user of its port that does not share. */
+    unsigned fin_queued : 1;  /* FIN follows snd_end. */
+    unsigned fin_received : 1;
+    unsigned fin_seen : 1; /* A FIN beyond a gap is known: at fin_seq. */
+    unsigned read_shut : 1;
+    unsigned eof_read : 1;
+    unsigned connect_done : 1; /* connect() has yet to report success once. */
+    unsigned passive : 1;      /* Came from a listener. */
+    unsigned queued : 1;       /* In its listener's accept queue. */
+    unsigned lingering : 1;    /* la_close waits for the peer's ACK. */
+    unsigned released : 1;     /* The handle dies with the LA_EV_CLOSED event. */
+    unsigned ts_on : 1, sack_on : 1, wscale_on : 1;
+    unsigned in_recovery : 1;
+    unsigned rtt_timing : 1; /* rtt_seq and rtt_at are being measured. */
+    /* Options. */
+    unsigned nodelay : 1, cork : 1, keepalive : 1, reuseaddr : 1, v6only : 1, linger_on : 1;
+    unsigned rcvbuf_set : 1, sndbuf_set : 1;
+    unsigned detached : 1;     /* TIME_WAIT is a record's; what is left here is the owner's to read. */
+    unsigned full_blocked : 1; /* A send found no room: LA_EV_WRITABLE is owed. */
+};
+
+struct tcp_listener;
+
+/* What a connection keeps of its struct ip_path; the addresses are in its key. */
+struct tcp_path {
+    struct la_addr next_hop;
+    uint32_t generation;
+    uint16_t iface, mtu;
+    bool local_link;
+};
+
+/* A la_move in 12 bytes. */
+struct tcp_move {
+    uint32_t at[2]; /* High and low half of the time. */
+    uint8_t from, to, cause, what;
+};
+
+/* The timers that a connection object can run; the others belong to records. */
+#define TCP_CONN_TIMERS LA_TIMER_FIN_WAIT_2
+
+struct tcp_conn {
+    /* Identity. */
+    struct tcp_key key;
+    uint32_t chain; /* Of the tuple table. */
+    struct tcp *tcp;
+    uint8_t state; /* enum la_state; only tcp_set_state writes it. */
+    uint8_t marks; /* enum tcp_marks */
+    struct tcp_flags_conn is;
+    int error;       /* Pending, positive. */
+    struct list out; /* In the interface's list of connections with marks. */
+    struct event_node event;
+    struct tcp_path path;
+
+    /* Send sequence space (RFC 9293, 3.3.1). */
+    seq snd_una, snd_nxt;
+    seq snd_max; /* Highest ever sent + 1; snd_nxt goes back after a timeout. */
+    seq snd_end; /* Behind the last byte the user gave. */
+    seq snd_wl1, snd_wl2;
+    uint32_t snd_wnd; /* Bytes. */
+    uint32_t max_snd_wnd;
+    seq iss;
+    struct buffer snd;
+    uint32_t sndbuf; /* Bound on snd_end - snd_una. */
+    seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
+
+    /* Receive sequence space. */
+    seq rcv_nxt;
+    seq rcv_adv;  /* Right edge ever advertised: never moves left. */
+    seq rcv_read; /* Next byte for the user. */
+    seq irs;
+    seq fin_seq;
+    struct buffer rcv;
+    struct ranges ooo; /* What is there beyond rcv_nxt. */
+    uint32_t rcvbuf;
+    uint32_t rcv_seen;    /* Autotuning: bytes read by the user in this measurement. */
+    uint32_t rcv_measure; /* When the measurement began, tcp_clock_ms. */
+
+    /* Segments. */
+    uint16_t mss;      /* Largest payload to send without options (RFC 6691). */
+    uint16_t peer_mss; /* As the peer said. */
+    uint16_t user_mss; /* TCP_MAXSEG, 0: none. */
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t unacked_segments; /* Full segments received since the last ACK sent. */
+    uint8_t quickacks;        /* Left. */
+    uint8_t dupacks;
+    uint8_t limited;    /* Segments that limited transmit allows (RFC 3042). */
+    uint8_t ttl, tos;   /* ttl 0: the default. */
+    uint8_t soft_error; /* What ICMP said last (RFC 5461), for the end by timeout. */
+
+    /* Timestamps (RFC 7323). */
+    uint32_t ts_recent;
+    uint32_t ts_recent_at; /* tcp_clock_ms when it was set. */
+    uint32_t ts_offset;
+    seq last_ack_sent;
+
+    /* Round trip and congestion. */
+    uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet. */
+    la_time rtt_at;
+    seq rtt_seq;
+    uint32_t cwnd, ssthresh; /* bytes */
+    uint32_t cc_acked;       /* Bytes acknowledged towards the next increase. */
+    seq recover;             /* RFC 6582. */
+
+    /* Timers: one wheel node for the earliest of them. */
+    struct wheel_node node;
+    la_time timer_at[TCP_CONN_TIMERS]; /* LA_NEVER: not armed. */
+    uint8_t backoff;                   /* Of the retransmission or persist timer. */
+    uint8_t probes;                    /* Unanswered keepalive or window probes. */
+    uint8_t challenge_count;
+    uint8_t syn_retries; /* TCP_SYNCNT, 0: the setting. */
+    uint32_t challenge_second;
+    uint32_t user_timeout_ms;
+    uint32_t heard_at; /* tcp_clock_ms of the latest segment from the peer. */
+    uint16_t linger_s;
+    int16_t linger2_s;                /* 0: the setting; negative: none. */
+    uint16_t keepidle_s, keepintvl_s; /* 0: the setting. */
+    uint8_t keepcnt;                  /* 0: the setting. */
+    uint16_t zone;
+    uint32_t unacked_since; /* When the peer last moved snd_una or all was acknowledged, tcp_clock_ms. */
+
+    /* Ports and listeners. */
+    uint32_t bind_next, bind_prev; /* Chain of the sockets bound to one port, or the listener's accept queue. */
+    uint32_t listener;             /* Index of the listener it came from, or POOL_NONE. */
+    struct tcp_listener *listen;   /* LISTEN only. */
+
+    /* For people. */
+    uint32_t moves;
+    uint32_t retransmits, segs_in, segs_out;
+    uint64_t bytes_in, bytes_out;
+    struct tcp_move history[LA_HISTORY]; /* A ring: move i at i % LA_HISTORY. */
+};
+
+/* A segment on its way through input. */
+struct tcp_in {
+    struct tcp_seg seg;
+    const struct ip_datagram *datagram;
+    struct tcp_key key; /* local: its destination. */
+    uint32_t wnd;       /* Scaled, once the connection is known. */
+};
+
+/* Where an ISN must lie beyond, because an earlier connection of the same tuple may still have segments in the network
+ * (RFC 9293, 3.4.3; RFC 1122, 4.2.2.13). */
+struct iss_floor {
+    bool set;
+    seq at;
+};
+
+/* What a step of input says to the next one. */
+enum tcp_verdict {
+    GO_ON, /* The segment goes to the next step. */
+    STOP,  /* It is done with; the connection lives. */
+    GONE,  /* The connection is no more: nobody may touch it. */
+};
+
+/* Milliseconds for timestamps and ages: the stack's time, cut to 32 bits. */
+static inline uint32_t tcp_clock_ms(const struct tcp *tcp) { return (uint32_t)(tcp->env->now / LA_MS); }
+
+/* conn.c */
+struct tcp_conn *tcp_conn_new(struct tcp *tcp);
+static inline uint32_t tcp_conn_index(const struct tcp_conn *c) { return (uint32_t)c->event.sock; }
+static inline struct tcp_conn *tcp_conn_at(const struct tcp *tcp, uint32_t index) {
+    return (struct tcp_conn *)pool_at(&tcp->conns, index);
+}
+void tcp_conn_free(struct tcp_conn *c);
+void tcp_mark(struct tcp_conn *c, unsigned marks);
+bool tcp_hash(struct tcp_conn *c);
+void tcp_unhash(struct tcp_conn *c);
+/* Ends the connection: CLOSED, buffers and timers gone. An owned socket stays for its owner with `error`; another is
+ * freed. The caller must not touch `c` afterwards unless it knows that it is owned. */
+void tcp_end(struct tcp_conn *c, int error, enum la_cause cause, uint8_t what);
+/* The owner is gone: frees a CLOSED socket, otherwise lets the connection go on alone. */
+void tcp_orphan(struct tcp_conn *c);
+/* A lingering close is over: the owner is told, and the handle dies with that event. */
+void tcp_linger_over(struct tcp_conn *c);
+bool tcp_path_refresh(struct tcp_conn *c);
+void tcp_check(const struct tcp_conn *c);
+void tcp_drop(struct tcp_conn *c, enum la_drop drop);
+/* Bytes in order that the user has not read. */
+uint32_t tcp_unread(const struct tcp_conn *c);
+bool tcp_fin_acked(const struct tcp_conn *c);
+bool tcp_synchronized(const struct tcp_conn *c);
+/* Whether the user may still give data. */
+bool tcp_may_send(const struct tcp_conn *c);
+
+/* open.c: what an active and a passive open share. */
+void tcp_open_send(struct tcp_conn *c, seq iss);
+/* The peer's SYN: its options against ours, its ISN, its window. */
+void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn);
+/* The connection is established: congestion window and keepalive begin. */
+void tcp_open_done(struct tcp_conn *c);
+
+/* state.c: the only place that changes a state. */
+void tcp_set_state(struct tcp_conn *c, enum la_state state, enum la_cause cause, uint8_t what);
+void tcp_history_add(struct tcp_conn *c, const struct la_move *move);
+/* A new object takes over the state of a record, and the move that led to it. */
+void tcp_state_inherit(struct tcp_conn *c, const struct la_move *move);
+void tcp_trace_move(struct tcp *tcp, const struct tcp_key *key, la_sock sock, const struct la_move *move);
+/* What a segment's flags are in la_move.what. */
+static inline uint8_t tcp_what(const struct tcp_seg *s) { return (uint8_t)(s->flags & 0xff); }
+
+/* input.c: a segment arrives for a connection. */
+void tcp_segment(struct tcp_conn *c, struct tcp_in *in);
+
+/* demux.c */
+struct tcp_conn *tcp_lookup(const struct tcp *tcp, const struct tcp_key *key);
+uint64_t tcp_key_hash(const struct tcp *tcp, const struct tcp_key *key);
+bool tcp_key_equal(const struct tcp_key *a, const struct tcp_key *b);
+struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key);
+
+/* ports.c: who uses which local port. */
+void tcp_ports_init(struct tcp *tcp);
+void tcp_ports_free(struct tcp *tcp);
+int tcp_port_bind(struct tcp_conn *c, const struct la_endpoint *local);
+int tcp_port_listen_check(const struct tcp_conn *c);
+int tcp_port_connect(struct tcp_conn *c, struct iss_floor *floor);
+void tcp_port_join(struct tcp_conn *c); /* The listener's port, for an accepted connection. */
+void tcp_port_leave(struct tcp_conn *c);
+void tcp_port_count(struct tcp *tcp, uint16_t port, bool reuse, int change);
+struct tcp_conn *tcp_port_chain(const struct tcp *tcp, uint16_t port);
+struct tcp_conn *tcp_port_chain_next(const struct tcp_conn *c);
+
+/* isn.c */
+uint64_t tcp_tuple_hash(const struct tcp *tcp, const struct tcp_key *key, uint8_t purpose);
+seq tcp_isn(const struct tcp *tcp, const struct tcp_key *key, const struct iss_floor *floor);
+uint32_t tcp_ts_offset(const struct tcp *tcp, const struct tcp_key *key);
+uint32_t tcp_port_offset(const struct tcp *tcp, const struct tcp_key *key);
+
+/* validate.c: RFC 9293 3.10.7.4 first to fourth, RFC 5961, RFC 7323 5. */
+enum tcp_verdict tcp_validate_sequence(struct tcp_conn *c, struct tcp_in *in);
+enum tcp_verdict tcp_validate_rst(struct tcp_conn *c, struct tcp_in *in);
+enum tcp_verdict tcp_validate_syn(struct tcp_conn *c, struct tcp_in *in);
+enum tcp_verdict tcp_validate_ack(struct tcp_conn *c, struct tcp_in *in);
+void tcp_challenge(struct tcp_conn *c, enum la_drop why);
+
+/* ack.c */
+enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in);
+void tcp_ack_syn(struct tcp_conn *c, seq ack);
+void tcp_window_update(struct tcp_conn *c, const struct tcp_in *in);
+
+/* recv.c */
+enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in);
+enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in);
+uint32_t tcp_recv_window(const struct tcp_conn *c);
+void tcp_recv_consume(struct tcp_conn *c, uint32_t len);
+void tcp_recv_discard(struct tcp_conn *c);
+void tcp_recv_init(struct tcp_conn *c, seq irs);
+uint8_t tcp_recv_wscale(const struct tcp_conn *c);
+
+/* delack.c */
+void tcp_delack_data(struct tcp_conn *c, uint32_t len);
+void tcp_delack_sent(struct tcp_conn *c);
+
+/* send.c */
+struct tcp_plan {
+    seq seq;
+    uint32_t len;
+    uint16_t flags;
+    bool again;  /* A retransmission. */
+    bool silent; /* A probe: sequence variables stay. */
+};
+bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan);
+void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan);
+/* Payload of a full segment with the options that every segment carries. */
+uint32_t tcp_send_mss(const struct tcp_conn *c);
+/* Takes the MSS from the peer's offer, the path and TCP_MAXSEG. */
+void tcp_send_mss_update(struct tcp_conn *c);
+uint32_t tcp_sndbuf(const struct tcp_conn *c);
+
+/* output.c: the only sender. */
+struct tcp_reply {
+    struct tcp_key key;
+    seq seq, ack;
+    uint16_t flags, wnd;
+    uint8_t ttl, tos; /* ttl 0: the default. */
+    uint16_t zone;
+    struct tcp_options opt;
+};
+/* A segment that belongs to no connection object, sent now. */
+void tcp_reply_send(struct tcp *tcp, const struct tcp_reply *r);
+/* RST for an arrived segment (RFC 9293, 3.5.2 and 3.10.7.1). */
+void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in);
+/* RST or ACK of a connection, sent now, because the object is about to go. */
+void tcp_reply_conn(struct tcp_conn *c, uint16_t flags);
+uint16_t tcp_advertise(struct tcp_conn *c);
+void tcp_syn_options(const struct tcp_conn *c, struct tcp_options *o);
+
+/* rtt.c */
+void tcp_rtt_init(struct tcp_conn *c);
+void tcp_rtt_sample(struct tcp_conn *c, la_time rtt);
+/* The current timeout, backoff included. */
+la_time tcp_rto(const struct tcp_conn *c);
+
+/* recover.c and cc.c */
+void tcp_recover_dupack(struct tcp_conn *c);
+/* `acked` bytes left the network; called before snd_una moves. */
+void tcp_recover_ack(struct tcp_conn *c, seq ack, uint32_t acked);
+void tcp_recover_timeout(struct tcp_conn *c);
+/* The path takes smaller packets than were sent: send again, without taking it for congestion. */
+void tcp_recover_mtu(struct tcp_conn *c);
+void tcp_cc_init(struct tcp_conn *c);
+void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
+/* ssthresh after a loss, by the chosen algorithm. */
+uint32_t tcp_cc_ssthresh(const struct tcp_conn *c);
+
+/* timer.c, persist.c, keepalive.c */
+void tcp_timer_set(struct tcp_conn *c, enum la_timer timer, la_time at);
+void tcp_timer_stop(struct tcp_conn *c, enum la_timer timer);
+void tcp_timer_stop_all(struct tcp_conn *c);
+void tcp_timer_rexmit(struct tcp_conn *c);
+void tcp_timer_fire(struct tcp_conn *c);
+void tcp_timer_user(struct tcp_conn *c);
+/* Nobody answers: the end, with the latest ICMP error if there was one. GONE. */
+enum tcp_verdict tcp_timed_out(struct tcp_conn *c, enum la_timer timer);
+void tcp_persist_start(struct tcp_conn *c);
+enum tcp_verdict tcp_persist_fire(struct tcp_conn *c);
+void tcp_keepalive_start(struct tcp_conn *c);
+enum tcp_verdict tcp_keepalive_fire(struct tcp_conn *c);
+void tcp_keepalive_heard(struct tcp_conn *c);
+uint8_t tcp_retries_max(const struct tcp_conn *c);
+
+/* listen.c: listeners and the accept queue. */
+struct tcp_listener {
+    uint32_t backlog;
+    uint32_t first, last, queued; /* The accept queue, through bind_next and bind_prev. */
+    struct list embryos;          /* Oldest first. */
+    uint32_t nembryos;
+    la_time cookie_at; /* When the last SYN cookie was sent. */
+    bool cookies;      /* Whether one ever was. */
+};
+int tcp_listen_open(struct tcp_conn *c, int backlog);
+void tcp_listen_close(struct tcp_conn *c);
+void tcp_listen_input(struct tcp_conn *listener, struct tcp_in *in, const struct iss_floor *floor);
+bool tcp_accept_full(const struct tcp_conn *listener);
+void tcp_accept_put(struct tcp_conn *listener, struct tcp_conn *c);
+struct tcp_conn *tcp_accept_take(struct tcp_conn *listener);
+
+/* syncache.c: embryonic connections, from SYN to the third segment. */
+struct embryo {
+    struct tcp_key key;
+    uint32_t chain; /* Of the table. */
+    uint32_t index, listener;
+    struct list link; /* In the listener's list. */
+    struct wheel_node node;
+    la_time at; /* When the SYN came. */
+    seq iss, irs;
+    uint32_t ts_recent;
+    uint16_t peer_mss, mss; /* As offered by each side. */
+    uint16_t wnd;           /* Advertised in the SYN+ACK. */
+    uint16_t zone;
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t retries;
+    uint8_t tos, ttl;
+    bool wscale_on, ts_on, sack_on;
+};
+void tcp_syncache_init(struct tcp *tcp);
+void tcp_syncache_free(struct tcp *tcp);
+void tcp_embryo_new(struct tcp_conn *listener, struct tcp_in *in, const struct iss_floor *floor);
+bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in);
+void tcp_embryo_fire(struct tcp *tcp, struct wheel_node *node);
+void tcp_embryo_drop_all(struct tcp *tcp, struct tcp_listener *l);
+bool tcp_embryo_error(struct tcp *tcp, const struct tcp_key *key, const struct ip_error *e);
+/* The third segment has come: the connection, in the accept queue. */
+void tcp_embryo_complete(struct tcp_conn *listener, const struct embryo *e, struct tcp_in *in);
+void tcp_embryo_synack(struct tcp *tcp, const struct embryo *e);
+void tcp_embryo_fill(const struct tcp *tcp, const struct embryo *e, struct la_conn_info *info);
+
+/* cookie.c: the embryonic connection in the ISN (RFC 4987, 3.6). */
+seq tcp_cookie_make(const struct tcp *tcp, const struct tcp_key *key, seq irs, uint16_t peer_mss);
+/* False: the ACK answers no cookie of ours. */
+bool tcp_cookie_check(const struct tcp *tcp, const struct tcp_key *key, seq irs, seq iss, uint16_t *peer_mss);
+
+/* timewait.c: records of TIME_WAIT and of orphans in FIN_WAIT_2. */
+enum tw_answer { TW_NOT_FOUND, TW_DONE, TW_NEW_SYN };
+void tcp_timewait_init(struct tcp *tcp);
+void tcp_timewait_free(struct tcp *tcp);
+/* Makes a record of a connection in TIME_WAIT, or of an orphan in FIN_WAIT_2. What the owner has not read stays with
+ * the object; without an owner it is freed. */
+void tcp_timewait_enter(struct tcp_conn *c);
+/* TW_NEW_SYN: the record has given way to a SYN, whose ISN must respect the floor. */
+enum tw_answer tcp_timewait_input(struct tcp *tcp, struct tcp_in *in, struct iss_floor *floor);
+void tcp_timewait_fire(struct tcp *tcp);
+bool tcp_timewait_has(const struct tcp *tcp, const struct tcp_key *key);
+/* connect() wants the tuple of a record (C31). True: the record has given way. */
+bool tcp_timewait_reuse(struct tcp *tcp, const struct tcp_key *key, struct iss_floor *floor);
+
+/* user.c: the socket behind a handle, or NULL. */
+struct tcp_conn *tcp_conn_of(const struct tcp *tcp, la_sock sock);
+/* The handle goes; the connection goes on alone if it must. */
+void tcp_detach(struct tcp_conn *c);
+
+/* info.c */
+void tcp_conn_fill(const struct tcp_conn *c, struct la_conn_info *info);
+
+#endif

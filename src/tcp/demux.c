@@ -1,0 +1,123 @@
+/* Whose segment is it? Connection, embryonic connection, TIME_WAIT record, listener, nobody: in this order, each one
+ * lookup in a hash table. And what happens to a segment that is nobody's (RFC 9293, 3.10.7.1). */
+#include "tcp/conn.h"
+
+bool tcp_key_equal(const struct tcp_key *a, const struct tcp_key *b) {
+    return a->local_port == b->local_port && a->peer_port == b->peer_port &&
+           memcmp(a->peer.bytes, b->peer.bytes, 16) == 0 && memcmp(a->local.bytes, b->local.bytes, 16) == 0;
+}
+
+static struct tcp_conn *lookup_hash(const struct tcp *tcp, const struct tcp_key *key, uint64_t hash) {
+    uint32_t i = table_chain(&tcp->tuples, hash);
+    for (; i != POOL_NONE; i = table_chain_next(&tcp->tuples, i)) {
+        struct tcp_conn *c = tcp_conn_at(tcp, i);
+        if (tcp_key_equal(&c->key, key)) return c;
+    }
+    return NULL;
+}
+
+struct tcp_conn *tcp_lookup(const struct tcp *tcp, const struct tcp_key *key) {
+    return lookup_hash(tcp, key, tcp_key_hash(tcp, key));
+}
+
+/* How well a listener fits: its own address beats a wildcard, IPv4's wildcard beats IPv6's; 0: not at all. */
+static int fit(const struct tcp_conn *c, const struct tcp_key *key) {
+    if (c->state != LA_LISTEN) return 0;
+    if (la_addr_equal(&c->key.local, &key->local)) return 3;
+    if (!ip_is_any(&c->key.local)) return 0;
+    bool four = la_addr_is4(&key->local), any4 = la_addr_is4(&c->key.local);
+    if (four == any4) return 2;
+    return four && !c->is.v6only ? 1 : 0;
+}
+
+struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key) {
+    struct tcp_conn *best = NULL;
+    int best_fit = 0;
+    for (struct tcp_conn *c = tcp_port_chain(tcp, key->local_port); c; c = tcp_port_chain_next(c)) {
+        int f = fit(c, key);
+        if (f > best_fit) {
+            best = c;
+            best_fit = f;
+        }
+    }
+    return best;
+}
+
+/* RFC 9293, 3.10.7.1: CLOSED. An RST is dropped, anything else is answered with RST. */
+static void closed(struct tcp *tcp, const struct tcp_in *in) {
+    if (in->seg.flags & TCP_RST) {
+        env_drop(tcp->env, LA_D_TCP_NO_CONN_RST);
+        return;
+    }
+    env_drop(tcp->env, LA_D_TCP_NO_CONN);
+    tcp_reply_rst(tcp, in);
+}
+
+static void no_connection(struct tcp *tcp, struct tcp_in *in) {
+    struct iss_floor floor = {.set = false};
+    if (tcp_embryo_input(tcp, in)) return;
+    if (tcp_timewait_input(tcp, in, &floor) == TW_DONE) return;
+    struct tcp_conn *listener = tcp_find_listener(tcp, &in->key);
+    if (listener)
+        tcp_listen_input(listener, in, &floor);
+    else
+        closed(tcp, in);
+}
+
+static bool parse(struct tcp *tcp, struct tcp_in *in) {
+    const struct ip_datagram *d = in->datagram;
+    if (d->multicast) return env_drop(tcp->env, LA_D_TCP_MULTICAST), false;
+    if (!tcp_parse(d->data.data, d->data.len, &in->seg)) return env_drop(tcp->env, LA_D_TCP_BAD), false;
+    if (!d->csum_done && !tcp_csum_ok(d->data.data, d->data.len, &d->src, &d->dst))
+        return env_drop(tcp->env, LA_D_TCP_CSUM), false;
+    in->key = (struct tcp_key){d->dst, d->src, in->seg.dst_port, in->seg.src_port};
+    return true;
+}
+
+void tcp_input(struct tcp *tcp, const struct ip_datagram *datagram) {
+    struct tcp_in in = {.datagram = datagram};
+    env_count(tcp->env, LA_C_TCP_IN);
+    if (!parse(tcp, &in)) return;
+    struct tcp_conn *c = tcp_lookup(tcp, &in.key);
+    if (c)
+        tcp_segment(c, &in);
+    else
+        no_connection(tcp, &in);
+}
+
+/* The window in which a quoted sequence number must lie, so that an ICMP error is about something in flight (RFC 5927,
+ * 4). */
+static bool in_flight(const struct tcp_conn *c, const struct ip_error *e) {
+    seq quoted = seq_of(get32(e->quoted.data + 4));
+    return seq_leq(c->snd_una, quoted) && seq_leq(quoted, c->snd_max);
+}
+
+static void connection_error(struct tcp_conn *c, const struct ip_error *e) {
+    if (!in_flight(c, e)) {
+        tcp_drop(c, LA_D_ICMP_STRAY);
+        return;
+    }
+    if (e->mtu) {
+        ip_pmtu_note(c->tcp->ip, &c->key.peer, e->mtu);
+        if (tcp_path_refresh(c)) tcp_recover_mtu(c);
+        return;
+    }
+    bool opening = c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD;
+    if (opening && e->hard && c->tcp->params.icmp_may_rst)
+        tcp_end(c, e->error, LA_CAUSE_ICMP, (uint8_t)e->error);
+    else
+        c->soft_error = (uint8_t)e->error; /* RFC 5461: reported if the connection times out. */
+}
+
+void tcp_error(struct tcp *tcp, const struct ip_error *e) {
+    if (e->quoted.len < 8) {
+        env_drop(tcp->env, LA_D_ICMP_BAD);
+        return;
+    }
+    struct tcp_key key = {e->src, e->dst, get16(e->quoted.data), get16(e->quoted.data + 2)};
+    struct tcp_conn *c = tcp_lookup(tcp, &key);
+    if (c)
+        connection_error(c, e);
+    else if (!tcp_embryo_error(tcp, &key, e))
+        env_drop(tcp->env, LA_D_ICMP_STRAY);
+}

@@ -1,0 +1,46 @@
+/* What an active and a passive open share: the first values of both sequence spaces, and the options on which the two
+ * ends agree (RFC 9293, 3.4, 3.7.1; RFC 7323, 1.3, 2.2, 3.2; RFC 2018, 2). */
+#include "tcp/conn.h"
+
+void tcp_open_send(struct tcp_conn *c, seq iss) {
+    c->iss = iss;
+    c->snd_una = c->snd_nxt = c->snd_max = iss;
+    c->snd_end = c->snd_small = seq_add(iss, 1);
+    c->recover = iss;
+    c->snd_wl2 = iss;
+    c->ts_offset = tcp_ts_offset(c->tcp, &c->key);
+    c->rcv_wscale = tcp_recv_wscale(c);
+    c->unacked_since = tcp_clock_ms(c->tcp);
+}
+
+static uint16_t default_mss(const struct tcp_conn *c) {
+    const struct tcp_params *params = &c->tcp->params;
+    return la_addr_is4(&c->key.peer) ? params->mss_default_v4 : params->mss_default_v6;
+}
+
+/* An option holds when both sides offered it. */
+void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
+    const struct tcp_params *params = &c->tcp->params;
+    const struct tcp_options *o = &syn->opt;
+    c->is.wscale_on = params->window_scaling && o->has_wscale;
+    c->is.ts_on = params->timestamps && o->has_ts;
+    c->is.sack_on = params->sack && o->sack_ok;
+    c->snd_wscale = c->is.wscale_on ? (o->wscale > 14 ? 14 : o->wscale) : 0;
+    if (!c->is.wscale_on) c->rcv_wscale = 0;
+    uint16_t mss = o->has_mss ? o->mss : default_mss(c);
+    c->peer_mss = mss < params->mss_min ? params->mss_min : mss;
+    tcp_send_mss_update(c);
+    if (c->is.ts_on) {
+        c->ts_recent = o->ts_val;
+        c->ts_recent_at = tcp_clock_ms(c->tcp);
+    }
+    tcp_recv_init(c, syn->seq);
+    c->snd_wnd = c->max_snd_wnd = syn->wnd; /* Never scaled in a SYN. */
+}
+
+void tcp_open_done(struct tcp_conn *c) {
+    c->quickacks = c->tcp->params.quickacks;
+    c->backoff = 0;
+    tcp_cc_init(c);
+    tcp_keepalive_start(c);
+}

@@ -1,0 +1,215 @@
+/* The only sender. Connections with marks wait in a list per interface; tcp_output takes the first, asks send.c what
+ * may go, builds that one segment around the bytes in the send storage (no copy) and gives it to ip_output. Afterwards
+ * the connection goes to the end of the list, so that all get their turn.
+ *
+ * Segments that belong to no connection object (RST, answers from records, SYN+ACK from the SYN cache) are built here
+ * too and go through the IP layer's queue.
+ *
+ * RFC 9293, 3.1, 3.5.2; RFC 7323; RFC 2018. */
+#include "tcp/conn.h"
+
+static struct ip_path full_path(const struct tcp_conn *c) {
+    return (struct ip_path){.src = c->key.local,
+                            .dst = c->key.peer,
+                            .next_hop = c->path.next_hop,
+                            .iface = c->path.iface,
+                            .mtu = c->path.mtu,
+                            .generation = c->path.generation,
+                            .local_link = c->path.local_link};
+}
+
+/* RFC 2018, 4: the blocks that grew last come first. */
+static void add_sack(const struct tcp_conn *c, struct tcp_options *o) {
+    struct range r[TCP_SACK_MAX];
+    unsigned max = c->is.ts_on ? 3 : TCP_SACK_MAX;
+    o->nsack = (uint8_t)ranges_recent(&c->ooo, r, max);
+    for (unsigned i = 0; i < o->nsack; i++) o->sack[i] = (struct tcp_sack){r[i].from, r[i].to};
+}
+
+void tcp_syn_options(const struct tcp_conn *c, struct tcp_options *o) {
+    const struct tcp_params *params = &c->tcp->params;
+    bool answer = c->state == LA_SYN_RCVD;
+    uint32_t headers = (la_addr_is4(&c->key.peer) ? 20u : 40u) + TCP_LEN;
+    uint32_t mss = c->path.mtu > headers ? c->path.mtu - headers : 1;
+    o->has_mss = true;
+    o->mss = (uint16_t)(c->user_mss && c->user_mss < mss ? c->user_mss : mss);
+    o->has_wscale = answer ? c->is.wscale_on : params->window_scaling;
+    o->wscale = c->rcv_wscale;
+    o->sack_ok = answer ? c->is.sack_on : params->sack;
+    o->has_ts = answer ? c->is.ts_on : params->timestamps;
+}
+
+static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct tcp_options *o) {
+    if (plan->flags & TCP_SYN)
+        tcp_syn_options(c, o);
+    else
+        o->has_ts = c->is.ts_on;
+    if (o->has_ts) {
+        o->ts_val = tcp_clock_ms(c->tcp) + c->ts_offset;
+        o->ts_ecr = plan->flags & TCP_ACK ? c->ts_recent : 0;
+    }
+    if (!c->is.sack_on || !c->ooo.count || plan->len || plan->flags & TCP_SYN) return;
+    add_sack(c, o);
+    env_count(c->tcp->env, LA_C_SACK_OUT);
+}
+
+/* The window field, and the promise that it is: rcv_adv. What scaling cuts off is not promised anew. */
+uint16_t tcp_advertise(struct tcp_conn *c) {
+    uint32_t window = tcp_recv_window(c);
+    uint32_t field = window >> c->rcv_wscale;
+    if (field > UINT16_MAX) field = UINT16_MAX;
+    c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, field << c->rcv_wscale));
+    return (uint16_t)field;
+}
+
+/* In a SYN the window is not scaled; before the peer's SYN there is no sequence to count it from. */
+static uint16_t syn_window(struct tcp_conn *c) {
+    uint32_t window = c->rcvbuf > UINT16_MAX ? UINT16_MAX : c->rcvbuf;
+    if (c->state == LA_SYN_RCVD) c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
+    return (uint16_t)window;
+}
+
+/* The checksum over pseudo-header, header and payload; with an interface that fills it in, over the pseudo-header. */
+static void finish_csum(struct tcp *tcp, const struct ip_path *path, struct ip_packet *p, uint8_t *header,
+                        size_t hlen) {
+    struct csum sum = {0, 0};
+    wire_pseudo(&sum, &path->src, &path->dst, PROTO_TCP, (uint32_t)hlen + p->data_len);
+    if (ip_iface(tcp->ip, path->iface)->tx_csum_by_dev) {
+        put16(header + 16, csum_fold(&sum));
+        return;
+    }
+    csum_add(&sum, header, hlen);
+    for (unsigned i = 0; i < p->nspans; i++) csum_add(&sum, p->span[i].data, p->span[i].len);
+    put16(header + 16, csum_finish(&sum));
+}
+
+/* Writes header and options in front of the payload of `p`. */
+static void put_header(struct tcp *tcp, const struct ip_path *path, struct ip_packet *p, const struct tcp_seg *s) {
+    size_t hlen = TCP_LEN + tcp_options_len(&s->opt, &tcp->params.layout);
+    uint8_t *header = ip_packet_prepend(p, hlen);
+    struct writer w = writer_of(header, hlen);
+    tcp_build(&w, s, &tcp->params.layout);
+    finish_csum(tcp, path, p, header, hlen);
+    env_count(tcp->env, LA_C_TCP_OUT);
+    if (s->flags & TCP_RST) env_count(tcp->env, LA_C_TCP_OUT_RST);
+}
+
+static void put_payload(struct tcp_conn *c, struct ip_packet *p, const struct tcp_plan *plan) {
+    unsigned count = 0;
+    if (!plan->len) return;
+    struct la_span span[LA_PACKET_SPANS - 1];
+    buffer_peek(&c->snd, plan->seq, plan->len, span, COUNT_OF(span), &count);
+    for (unsigned i = 0; i < count; i++) ip_packet_add(p, span[i]);
+}
+
+static void fill_segment(struct tcp_conn *c, const struct tcp_plan *plan, struct tcp_seg *s) {
+    *s = (struct tcp_seg){.src_port = c->key.local_port, .dst_port = c->key.peer_port, .seq = plan->seq};
+    s->flags = plan->flags;
+    if (plan->flags & TCP_ACK) s->ack = c->rcv_nxt;
+    s->wnd = plan->flags & TCP_SYN ? syn_window(c) : tcp_advertise(c);
+    set_options(c, plan, &s->opt);
+}
+
+static struct ip_meta meta_of(const struct tcp_conn *c) { return (struct ip_meta){PROTO_TCP, c->ttl, c->tos, false}; }
+
+/* Builds what is planned. True: *out is ready. False: the IP layer keeps or drops it; either way it counts as sent, and
+ * a timer will ask again. */
+static bool build(struct tcp_conn *c, const struct tcp_plan *plan, struct la_packet *out) {
+    struct tcp *tcp = c->tcp;
+    struct tcp_seg s;
+    struct ip_path path = full_path(c);
+    struct ip_meta meta = meta_of(c);
+    ip_packet_init(&tcp->packet);
+    put_payload(c, &tcp->packet, plan);
+    fill_segment(c, plan, &s);
+    put_header(tcp, &path, &tcp->packet, &s);
+    tcp_send_sent(c, plan);
+    return ip_output(tcp->ip, &path, &meta, &tcp->packet, out);
+}
+
+static bool output_conn(struct tcp_conn *c, struct la_packet *out) {
+    struct tcp_plan plan;
+    struct ip_path path = full_path(c);
+    if (!ip_path_valid(c->tcp->ip, &path) && tcp_path_refresh(c)) tcp_send_mss_update(c);
+    while (tcp_send_plan(c, &plan))
+        if (build(c, &plan, out)) return true;
+    return false;
+}
+
+static bool output_iface(struct tcp *tcp, unsigned iface, struct la_packet *out) {
+    struct list *head = &tcp->out[iface], *node;
+    while ((node = list_first(head)) != NULL) {
+        struct tcp_conn *c = CONTAINER(node, struct tcp_conn, out);
+        bool sent = output_conn(c, out);
+        if (tcp->env->check) tcp_check(c);
+        if (c->path.iface != iface) continue; /* A new route: it waits in another list. */
+        list_remove(node);
+        if (sent) {
+            list_append(head, node);
+            return true;
+        }
+        c->marks = 0;
+    }
+    return false;
+}
+
+bool tcp_output(struct tcp *tcp, int iface, struct la_packet *packet) {
+    if (iface >= 0) return output_iface(tcp, (unsigned)iface, packet);
+    for (unsigned i = 0; i < ip_iface_count(tcp->ip); i++)
+        if (output_iface(tcp, i, packet)) return true;
+    return false;
+}
+
+bool tcp_output_pending(const struct tcp *tcp, int iface) {
+    if (iface >= 0) return !list_empty(&tcp->out[iface]);
+    for (unsigned i = 0; i < ip_iface_count(tcp->ip); i++)
+        if (!list_empty(&tcp->out[i])) return true;
+    return false;
+}
+
+void tcp_reply_send(struct tcp *tcp, const struct tcp_reply *r) {
+    struct ip_path path;
+    struct ip_packet *p = &tcp->packet;
+    struct ip_meta meta = {PROTO_TCP, r->ttl, r->tos, false};
+    if (ip_path_find(tcp->ip, &r->key.peer, &r->key.local, r->zone, &path) < 0) {
+        env_drop(tcp->env, LA_D_NO_ROUTE);
+        return;
+    }
+    struct tcp_seg s = {.src_port = r->key.local_port, .dst_port = r->key.peer_port, .seq = r->seq, .ack = r->ack};
+    s.flags = r->flags;
+    s.wnd = r->wnd;
+    s.opt = r->opt;
+    ip_packet_init(p);
+    put_header(tcp, &path, p, &s);
+    ip_send(tcp->ip, &path, &meta, p);
+}
+
+static uint16_t zone_of(const struct tcp_in *in) { return (uint16_t)(in->datagram->iface + 1); }
+
+/* RFC 9293, 3.10.7.1: with an ACK the RST takes its number from it, otherwise it acknowledges the segment. */
+void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
+    struct tcp_reply r = {.key = in->key, .zone = zone_of(in), .flags = TCP_RST};
+    if (s->flags & TCP_ACK) {
+        r.seq = s->ack;
+    } else {
+        r.flags |= TCP_ACK;
+        r.ack = seq_add(s->seq, tcp_seg_len(s));
+    }
+    tcp_reply_send(tcp, &r);
+}
+
+void tcp_reply_conn(struct tcp_conn *c, uint16_t flags) {
+    struct tcp_reply r = {.key = c->key, .seq = c->snd_nxt, .ack = c->rcv_nxt, .flags = flags, .zone = c->zone};
+    struct tcp_plan plan = {.seq = c->snd_nxt, .flags = flags};
+    r.ttl = c->ttl;
+    r.tos = c->tos;
+    if (!(flags & TCP_RST)) {
+        r.wnd = tcp_advertise(c);
+        set_options(c, &plan, &r.opt);
+    } else if (c->is.ts_on) {
+        set_options(c, &plan, &r.opt);
+        r.opt.nsack = 0;
+    }
+    tcp_reply_send(c->tcp, &r);
+}

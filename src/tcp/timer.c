@@ -1,0 +1,115 @@
+/* The timers of a connection object. Each has a deadline in timer_at; the one wheel node stands at the earliest or
+ * before it. Setting a later deadline leaves the node where it is: it fires early, finds nothing due and moves on; so
+ * the common case, an ACK that pushes the retransmission timer back, is one store.
+ *
+ * What fires when is in the state x timer table of state.c; a state change stops what its new state does not run. */
+#include "tcp/conn.h"
+
+void tcp_timer_set(struct tcp_conn *c, enum la_timer timer, la_time at) {
+    c->timer_at[timer] = at;
+    if (at < c->node.at) wheel_arm(c->tcp->wheel, &c->node, at);
+}
+
+void tcp_timer_stop(struct tcp_conn *c, enum la_timer timer) { c->timer_at[timer] = LA_NEVER; }
+
+void tcp_timer_stop_all(struct tcp_conn *c) {
+    for (unsigned t = 0; t < TCP_CONN_TIMERS; t++) c->timer_at[t] = LA_NEVER;
+    wheel_disarm(c->tcp->wheel, &c->node);
+}
+
+/* RFC 5482. The time counts from when the peer last made progress, zero window or not. */
+static la_time user_deadline(const struct tcp_conn *c) {
+    uint32_t gone = tcp_clock_ms(c->tcp) - c->unacked_since;
+    uint32_t left = gone < c->user_timeout_ms ? c->user_timeout_ms - gone : 0;
+    return c->tcp->env->now + left * LA_MS;
+}
+
+void tcp_timer_user(struct tcp_conn *c) {
+    if (c->user_timeout_ms && (la_state_timers((enum la_state)c->state) & 1u << LA_TIMER_USER))
+        tcp_timer_set(c, LA_TIMER_USER, user_deadline(c));
+}
+
+/* RFC 6298, 5.1 to 5.3: runs while something is unacknowledged, anew with every ACK that acknowledges something. */
+void tcp_timer_rexmit(struct tcp_conn *c) {
+    if (seq_geq(c->snd_una, c->snd_max)) {
+        tcp_timer_stop(c, LA_TIMER_RETRANSMIT);
+        if (seq_geq(c->snd_una, c->snd_end)) tcp_timer_stop(c, LA_TIMER_USER);
+        return;
+    }
+    tcp_timer_set(c, LA_TIMER_RETRANSMIT, c->tcp->env->now + tcp_rto(c));
+    tcp_timer_user(c);
+}
+
+/* How many times something is sent again before the connection ends. */
+uint8_t tcp_retries_max(const struct tcp_conn *c) {
+    const struct tcp_params *params = &c->tcp->params;
+    if (c->state == LA_SYN_SENT) return c->syn_retries ? c->syn_retries : params->syn_retries;
+    if (c->state == LA_SYN_RCVD) return params->synack_retries;
+    if (c->is.orphan) return params->orphan_retries ? params->orphan_retries : 8;
+    return params->retries2;
+}
+
+enum tcp_verdict tcp_timed_out(struct tcp_conn *c, enum la_timer timer) {
+    int error = c->soft_error ? c->soft_error : LA_ETIMEDOUT;
+    tcp_end(c, error, LA_CAUSE_TIMER, (uint8_t)timer);
+    return GONE;
+}
+
+static enum tcp_verdict retransmit(struct tcp_conn *c) {
+    if (seq_geq(c->snd_una, c->snd_max)) return GO_ON;
+    if (c->backoff >= tcp_retries_max(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
+    env_count(c->tcp->env, LA_C_RTOS);
+    if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) {
+        c->snd_nxt = c->iss;
+        tcp_mark(c, MARK_SEND);
+    } else {
+        tcp_recover_timeout(c);
+    }
+    c->backoff++;
+    tcp_timer_set(c, LA_TIMER_RETRANSMIT, c->tcp->env->now + tcp_rto(c));
+    return GO_ON;
+}
+
+static enum tcp_verdict delack(struct tcp_conn *c) {
+    env_count(c->tcp->env, LA_C_DELAYED_ACKS);
+    tcp_mark(c, MARK_ACK);
+    return GO_ON;
+}
+
+static enum tcp_verdict user_timeout(struct tcp_conn *c) {
+    if (seq_geq(c->snd_una, c->snd_max) && seq_geq(c->snd_una, c->snd_end)) return GO_ON;
+    if (user_deadline(c) <= c->tcp->env->now) return tcp_timed_out(c, LA_TIMER_USER);
+    tcp_timer_user(c);
+    return GO_ON;
+}
+
+static enum tcp_verdict linger(struct tcp_conn *c) {
+    tcp_linger_over(c);
+    return GO_ON;
+}
+
+static enum tcp_verdict (*const handlers[TCP_CONN_TIMERS])(struct tcp_conn *) = {
+    [LA_TIMER_RETRANSMIT] = retransmit,
+    [LA_TIMER_PERSIST] = tcp_persist_fire,
+    [LA_TIMER_KEEPALIVE] = tcp_keepalive_fire,
+    [LA_TIMER_DELACK] = delack,
+    [LA_TIMER_USER] = user_timeout,
+    [LA_TIMER_LINGER] = linger,
+};
+
+static void rearm(struct tcp_conn *c) {
+    la_time at = LA_NEVER;
+    for (unsigned t = 0; t < TCP_CONN_TIMERS; t++)
+        if (c->timer_at[t] < at) at = c->timer_at[t];
+    if (at < LA_NEVER) wheel_arm(c->tcp->wheel, &c->node, at);
+}
+
+void tcp_timer_fire(struct tcp_conn *c) {
+    for (unsigned t = 0; t < TCP_CONN_TIMERS; t++) {
+        if (c->timer_at[t] > c->tcp->env->now) continue;
+        c->timer_at[t] = LA_NEVER;
+        if (handlers[t](c) == GONE) return;
+    }
+    rearm(c);
+    if (c->tcp->env->check) tcp_check(c);
+}

@@ -1,0 +1,167 @@
+/* Is the segment what it claims to be? RFC 9293, 3.10.7.4, first to fifth, with RFC 5961 (blind attacks) and RFC 7323,
+ * 5 (PAWS). A segment that fails is a named drop; where the RFC wants an answer, an ACK is marked. */
+#include "tcp/conn.h"
+
+/* How long a timestamp may be compared with (RFC 7323, 5.5): 24 days. */
+#define TS_RECENT_MAX_MS (24u * 24 * 3600 * 1000)
+
+/* Challenge ACKs are limited per connection and second, so that nobody can learn from a shared limit (RFC 5961, 7; the
+ * shared one was CVE-2016-5696). */
+static bool may_challenge(struct tcp_conn *c) {
+    uint32_t limit = c->tcp->params.challenge_per_second;
+    uint32_t second = (uint32_t)(c->tcp->env->now / LA_SECOND);
+    if (second != c->challenge_second) {
+        c->challenge_second = second;
+        c->challenge_count = 0;
+    }
+    if (limit && c->challenge_count >= limit) return tcp_drop(c, LA_D_CHALLENGE_RATE), false;
+    if (c->challenge_count < UINT8_MAX) c->challenge_count++;
+    return true;
+}
+
+void tcp_challenge(struct tcp_conn *c, enum la_drop why) {
+    tcp_drop(c, why);
+    if (!may_challenge(c)) return;
+    env_count(c->tcp->env, LA_C_CHALLENGE_ACKS);
+    tcp_mark(c, MARK_ACK);
+}
+
+static bool paws_old(const struct tcp_conn *c, const struct tcp_seg *s) {
+    if ((int32_t)(s->opt.ts_val - c->ts_recent) >= 0) return false;
+    return tcp_clock_ms(c->tcp) - c->ts_recent_at < TS_RECENT_MAX_MS;
+}
+
+/* RFC 7323, 5.3 (R1): true when the segment goes no further. RSTs are exempt. */
+static bool fails_paws(struct tcp_conn *c, const struct tcp_seg *s) {
+    if (!c->is.ts_on || (s->flags & TCP_RST)) return false;
+    if (!s->opt.has_ts) return tcp_drop(c, LA_D_NO_TIMESTAMP), true;
+    if (!paws_old(c, s)) return false;
+    tcp_drop(c, LA_D_PAWS);
+    if (tcp_seg_len(s) || may_challenge(c)) tcp_mark(c, MARK_ACK);
+    return true;
+}
+
+/* RFC 9293, 3.10.7.4: the four cases of table 6. */
+static bool in_window(const struct tcp_conn *c, const struct tcp_seg *s) {
+    uint32_t len = tcp_seg_len(s), wnd = seq_len(c->rcv_nxt, c->rcv_adv);
+    if (len == 0) return wnd == 0 ? seq_eq(s->seq, c->rcv_nxt) : seq_within(s->seq, c->rcv_nxt, wnd);
+    if (wnd == 0) return false;
+    return seq_within(s->seq, c->rcv_nxt, wnd) || seq_within(seq_add(s->seq, len - 1), c->rcv_nxt, wnd) ||
+           (seq_lt(s->seq, c->rcv_nxt) && seq_gt(seq_add(s->seq, len), c->rcv_nxt));
+}
+
+/* A segment without any sequence length is answered within the challenge limit only: two ends that disagree would
+ * otherwise answer each other for ever. */
+static enum tcp_verdict out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
+    bool old = seq_lt(s->seq, c->rcv_nxt);
+    if (s->flags & TCP_RST) return tcp_drop(c, LA_D_RST_BEYOND), STOP;
+    tcp_drop(c, old ? LA_D_SEQ_OLD : LA_D_SEQ_BEYOND);
+    if (s->flags & TCP_SYN && c->state != LA_SYN_RCVD) {
+        if (may_challenge(c)) tcp_mark(c, MARK_ACK);
+        return STOP;
+    }
+    if (old && (s->flags & TCP_FIN) && c->state == LA_CLOSING && c->tcp->params.closing_resend_fin) {
+        c->snd_nxt = c->snd_una;
+        tcp_mark(c, MARK_SEND);
+    }
+    if (tcp_seg_len(s) || may_challenge(c)) tcp_mark(c, MARK_ACK);
+    return STOP;
+}
+
+/* An unacceptable segment may still carry an ACK or a window update when our window is closed: RFC 9293, 3.10.7.4,
+ * "special allowance should be made to accept valid ACKs". */
+static bool ack_in_closed_window(const struct tcp_conn *c, const struct tcp_seg *s) {
+    return seq_eq(c->rcv_nxt, c->rcv_adv) && seq_eq(s->seq, c->rcv_nxt) && (s->flags & TCP_ACK) &&
+           !(s->flags & (TCP_SYN | TCP_RST));
+}
+
+enum tcp_verdict tcp_validate_sequence(struct tcp_conn *c, struct tcp_in *in) {
+    struct tcp_seg *s = &in->seg;
+    if (fails_paws(c, s)) return STOP;
+    if (!in_window(c, s)) {
+        if (!ack_in_closed_window(c, s)) return out_of_window(c, s);
+        if (s->data.len) tcp_drop(c, LA_D_SEQ_BEYOND);
+        s->data.len = 0;
+        s->flags &= (uint16_t)~TCP_FIN;
+        tcp_mark(c, MARK_ACK);
+    }
+    if (c->is.ts_on && s->opt.has_ts && seq_leq(s->seq, c->last_ack_sent) &&
+        (int32_t)(s->opt.ts_val - c->ts_recent) >= 0) {
+        c->ts_recent = s->opt.ts_val;
+        c->ts_recent_at = tcp_clock_ms(c->tcp);
+    }
+    return GO_ON;
+}
+
+/* What the owner is told after an RST; Linux's errors. */
+static int reset_error(const struct tcp_conn *c) {
+    switch (c->state) {
+    case LA_SYN_RCVD: return LA_ECONNREFUSED;
+    case LA_CLOSE_WAIT: return LA_EPIPE;
+    case LA_CLOSING:
+    case LA_LAST_ACK: return 0;
+    default: return LA_ECONNRESET;
+    }
+}
+
+static enum tcp_verdict reset(struct tcp_conn *c, const struct tcp_seg *s) {
+    env_count(c->tcp->env, LA_C_RESETS_IN);
+    tcp_end(c, reset_error(c), LA_CAUSE_SEGMENT, tcp_what(s));
+    return GONE;
+}
+
+/* RFC 5961, 3.2: an RST counts at exactly RCV.NXT; elsewhere in the window it is challenged. RFC 793: anywhere in the
+ * window. */
+enum tcp_verdict tcp_validate_rst(struct tcp_conn *c, struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
+    if (!(s->flags & TCP_RST)) return GO_ON;
+    if (!c->tcp->params.rst_strict || seq_eq(s->seq, c->rcv_nxt)) return reset(c, s);
+    tcp_challenge(c, LA_D_RST_CHALLENGE);
+    return STOP;
+}
+
+/* RFC 5961, 4.2: a SYN is challenged wherever it lies; a peer that has restarted answers the challenge with an RST. */
+enum tcp_verdict tcp_validate_syn(struct tcp_conn *c, struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
+    if (!(s->flags & TCP_SYN)) return GO_ON;
+    if (c->tcp->params.syn_strict || c->state == LA_SYN_RCVD) {
+        tcp_challenge(c, LA_D_SYN_CHALLENGE);
+        return STOP;
+    }
+    tcp_reply_conn(c, TCP_RST | TCP_ACK);
+    return reset(c, s);
+}
+
+static enum tcp_verdict syn_rcvd_ack(struct tcp_conn *c, struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
+    if (seq_leq(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_max)) {
+        tcp_drop(c, LA_D_ACK_FUTURE);
+        tcp_reply_rst(c->tcp, in);
+        return STOP;
+    }
+    tcp_ack_syn(c, s->ack);
+    c->snd_wnd = in->wnd;
+    c->snd_wl1 = s->seq;
+    c->snd_wl2 = s->ack;
+    tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, tcp_what(s));
+    tcp_open_done(c);
+    if (c->is.fin_queued) tcp_set_state(c, LA_FIN_WAIT_1, LA_CAUSE_CALL, LA_CALL_SHUTDOWN);
+    tcp_mark(c, MARK_SEND);
+    return GO_ON;
+}
+
+/* RFC 9293, 3.10.7.4, fifth, with RFC 5961, 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT. */
+enum tcp_verdict tcp_validate_ack(struct tcp_conn *c, struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
+    if (!(s->flags & TCP_ACK)) return tcp_drop(c, LA_D_ACK_MISSING), STOP;
+    if (c->state == LA_SYN_RCVD) return syn_rcvd_ack(c, in);
+    if (seq_gt(s->ack, c->snd_max)) {
+        tcp_challenge(c, LA_D_ACK_FUTURE);
+        return STOP;
+    }
+    if (seq_lt(s->ack, seq_sub(c->snd_una, c->max_snd_wnd))) {
+        tcp_challenge(c, LA_D_ACK_OLD);
+        return STOP;
+    }
+    return GO_ON;
+}

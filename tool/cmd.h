@@ -1,0 +1,15 @@
+/* The verbs of the command: each takes its own arguments (argv[0] is the verb) and returns the exit status. */
+#ifndef TOOL_CMD_H
+#define TOOL_CMD_H
+
+enum exit_status {
+    EXIT_AS_SCRIPTED = 0, /* All went as its script says. */
+    EXIT_OTHERWISE = 1,   /* A connection did otherwise. */
+    EXIT_UNABLE = 2,      /* Wrong usage, or the machine does not allow it; a message says what to do. */
+};
+
+#define LASTACK_VERSION "0.1.0"
+
+int cmd_tour(int argc, char **argv);
+
+#endif

@@ -1,0 +1,62 @@
+/* The command's front door: finds the verb. */
+#include "cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"tour", cmd_tour, "play connections between kernel programs and lastack; show both ends' states"},
+};
+
+#define NVERBS (sizeof verbs / sizeof verbs[0])
+
+static void usage(FILE *to) {
+    fputs("usage: lastack VERB [ARGUMENTS]\n"
+          "       lastack VERB --help\n"
+          "       lastack --help | --version\n"
+          "\n"
+          "TCP whose every state you can see. Verbs:\n",
+          to);
+    for (size_t i = 0; i < NVERBS; i++) fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].help);
+    fputs("\n"
+          "Exit status: 0 all went as scripted, 1 a connection did otherwise, 2 wrong usage or the machine does not\n"
+          "allow it (a message says what to do).\n",
+          to);
+}
+
+/* "lastack help" and "lastack help VERB" are what people try first. */
+static int help(int argc, char **argv) {
+    if (argc > 2) {
+        for (size_t i = 0; i < NVERBS; i++) {
+            char *args[] = {argv[2], "--help", NULL};
+            if (!strcmp(argv[2], verbs[i].name)) return verbs[i].run(2, args);
+        }
+        fprintf(stderr, "lastack: no verb is called \"%s\"\n", argv[2]);
+        return EXIT_UNABLE;
+    }
+    usage(stdout);
+    return EXIT_AS_SCRIPTED;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_UNABLE;
+    }
+    const char *word = argv[1];
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return help(argc, argv);
+    if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
+        puts("lastack " LASTACK_VERSION);
+        return EXIT_AS_SCRIPTED;
+    }
+    for (size_t i = 0; i < NVERBS; i++)
+        if (!strcmp(word, verbs[i].name)) return verbs[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "lastack: no verb is called \"%s\"; lastack --help lists them\n", word);
+    return EXIT_UNABLE;
+}
