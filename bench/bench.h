@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum bench_subject {
+    BENCH_END,          /* Nothing: the process ends. */
     BENCH_BULK,         /* One connection, `size` bytes of window: Gb/s of payload. */
     BENCH_CHURN,        /* Open, a byte each way, close, with `size` TIME_WAIT records there: connections/s. */
     BENCH_ACK,          /* A pure ACK to a random one of `size` connections: ns. */
@@ -43,7 +44,7 @@ extern const struct bench_peer bench_lastack, bench_lwip;
 /* What a peer calls when it cannot go on: says so and returns. */
 void bench_fail(struct bench_result *result, const char *why);
 
-/* Real time for measuring, in ns. */
+/* Processor time of this process in ns: what others do on the machine is not counted. Asking costs a system call. */
 uint64_t bench_clock(void);
 /* A fast, seeded stream of numbers, the same for every side. */
 uint64_t bench_random(uint64_t *state);

@@ -120,7 +120,7 @@ bool bench_print_table(const struct bench_report *report) {
     }
     printf(
         "\nMedians of %u rounds, turn by turn on %s%d. ratio: %s / %s's; \"<\": less is better. In bulk the ratio is\n"
-        "to %s's best, whose windows end at 64 KB: its column has windows of 8, 16, 32, 48 and 64 KB.\n\n",
+        "to %s's best: its windows end at 64 KB, and its column has 4, 8, 16, 32 and 44 segments.\n\n",
         report->rounds, report->cpu < 0 ? "no fixed processor " : "processor ", report->cpu, report->names[0],
         report->names[1], report->names[1]);
     struct verdict v[VERDICTS_MAX];

@@ -26,6 +26,7 @@ if(LASTACK_CROSS)
       list(REMOVE_ITEM support_sources ${users})
     endif()
   endforeach()
+  list(APPEND support_sources ${PROJECT_SOURCE_DIR}/tests/cross/cmocka.c)
 endif()
 lastack_part(lastack_support ${support_sources})
 

@@ -43,6 +43,8 @@ static bool carrier6_parse(const uint8_t *p, size_t len, struct carrier *c) {
     struct ip6_chain chain;
     if (ip6_parse(p, len, &h) != IP6_OK || ip6_walk(p, len, &h, &chain) != IP6_OK) return false;
     if (chain.proto != PROTO_TCP) return false;
+    /* On the wire such an address stands for nothing, here it would pass for IPv4 (RFC 4942, 2.2). */
+    if (la_addr_is4(&h.src) || la_addr_is4(&h.dst)) return false;
     *c = (struct carrier){
         .src = h.src,
         .dst = h.dst,

@@ -199,6 +199,8 @@ static const struct row rows[] = {
         "The largest send buffer.")
     TCP(rcvbuf_autotune, UNIT_BOOL, "net.ipv4.tcp_moderate_rcvbuf", 0, 1, 1, 1, 1,
         "Receive buffers grow with what the program reads.")
+    TCP(sockbuf_doubled, UNIT_BOOL, "lastack.tcp_sockbuf_doubled", 0, 1, 1, 0, 0,
+        "getsockopt tells twice the SO_SNDBUF and SO_RCVBUF that were set.")
     TCP(rcvbuf_mss_rounded, UNIT_BOOL, "lastack.tcp_rcvbuf_mss_rounded", 0, 1, 0, 1, 0,
         "Receive buffers are rounded up to a multiple of the MSS.")
     TCP(wscale_fixed, UNIT_WSCALE, "lastack.tcp_wscale", 0, 14, 255, 6, 255,
@@ -235,8 +237,6 @@ static const struct row rows[] = {
         "Time between keepalive probes.")
     TCP(keepcnt, UNIT_COUNT, "net.ipv4.tcp_keepalive_probes", 1, 255, 9, 8, 9,
         "Unanswered keepalive probes before the connection ends.")
-    TCP(keepalive_data, UNIT_BOOL, "lastack.tcp_keepalive_data", 0, 1, 0, 0, 0,
-        "Keepalive probes carry one old byte, for peers that do not answer an empty segment.")
 
     /* Sending. */
     TCP(initial_window, UNIT_COUNT, "net.inet.tcp.initcwnd_segments", 1, 1000, 10, 10, 10,

@@ -49,7 +49,7 @@ int64_t la_sendto(struct la_stack *stack, la_sock sock, const void *data, size_t
                   la_time now) {
     root_at(stack, now);
     if (root_is_datagram(sock)) return udp_sendto(UDP(sock), data, len, to);
-    return to ? -LA_EISCONN : tcp_send(TCP(sock), data, len, 0);
+    return tcp_send(TCP(sock), data, len, 0); /* As on Linux, a stream does not look at `to`. */
 }
 
 int64_t la_recvfrom(struct la_stack *stack, la_sock sock, void *data, size_t len, int flags, struct la_endpoint *from,

@@ -28,8 +28,8 @@ struct diag {
 
 /* The kernel's numbers (include/net/tcp_states.h; not in a user header). */
 static const enum la_state states[] = {
-    [0] = LA_CLOSED,     [1] = LA_ESTABLISHED, [2] = LA_SYN_SENT,   [3] = LA_SYN_RCVD, [4] = LA_FIN_WAIT_1,
-    [5] = LA_FIN_WAIT_2, [6] = LA_TIME_WAIT,   [7] = LA_CLOSED,     [8] = LA_CLOSE_WAIT, [9] = LA_LAST_ACK,
+    [0] = LA_CLOSED,     [1] = LA_ESTABLISHED, [2] = LA_SYN_SENT,  [3] = LA_SYN_RCVD,   [4] = LA_FIN_WAIT_1,
+    [5] = LA_FIN_WAIT_2, [6] = LA_TIME_WAIT,   [7] = LA_CLOSED,    [8] = LA_CLOSE_WAIT, [9] = LA_LAST_ACK,
     [10] = LA_LISTEN,    [11] = LA_CLOSING,    [12] = LA_SYN_RCVD,
 };
 

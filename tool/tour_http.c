@@ -1,8 +1,8 @@
 /* A small HTTP/1.1 server on lastack's sockets.
  *
  * What comes in: events. What goes out: calls on the sockets, as many as go without waiting. A connection is in one
- * phase: REQUEST (the head is not complete; it is peeked at until it is), ANSWER (a head or short answer is being sent),
- * SEND (the body of GET, written straight into the send storage by la_reserve), RECEIVE (the body of PUT, summed
+ * phase: REQUEST (the head is not complete; it is peeked at until it is), ANSWER (a head or short answer is being
+ * sent), SEND (the body of GET, written straight into the send storage by la_reserve), RECEIVE (the body of PUT, summed
  * straight from the receive storage by la_peek). Each work_… function returns whether it got further; work() goes on
  * until none does, and the next event continues there. HTTP/1.1: RFC 9112, chunked coding section 7.1; Expect: RFC
  * 9110, 10.1.1. */
@@ -171,7 +171,8 @@ static bool work_send(struct http *http, struct http_conn *conn, la_time now) {
 static void body_ended(struct http *http, struct http_conn *conn) {
     char text[80];
     int len = snprintf(text, sizeof text, "%" PRIu64 " %016" PRIx64 "\n", http->sum.bytes, sum_value(&http->sum));
-    answer(conn, HTTP_REQUEST, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len, text);
+    answer(conn, HTTP_REQUEST, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len,
+           text);
 }
 
 static size_t take_data(struct http *http, struct http_conn *conn, const uint8_t *data, size_t len) {
@@ -241,10 +242,11 @@ static bool work_receive(struct http *http, struct http_conn *conn, la_time now)
 
 static void work(struct http *http, struct http_conn *conn, la_time now) {
     static bool (*const by_phase[])(struct http *, struct http_conn *, la_time) = {[HTTP_REQUEST] = work_request,
-                                                                                  [HTTP_ANSWER] = work_answer,
-                                                                                  [HTTP_SEND] = work_send,
-                                                                                  [HTTP_RECEIVE] = work_receive};
-    while (conn->phase != HTTP_FREE && by_phase[conn->phase](http, conn, now)) {}
+                                                                                   [HTTP_ANSWER] = work_answer,
+                                                                                   [HTTP_SEND] = work_send,
+                                                                                   [HTTP_RECEIVE] = work_receive};
+    while (conn->phase != HTTP_FREE && by_phase[conn->phase](http, conn, now)) {
+    }
 }
 
 static void accept_all(struct http *http, la_sock listener, la_time now) {

@@ -18,9 +18,9 @@ struct http_conn {
     la_sock sock;
     enum http_phase phase, then; /* `then` follows the answer. */
     enum http_body body;
-    bool last;              /* The connection ends after this answer. */
-    uint64_t left;          /* Of the body, or of the present chunk. */
-    bool line_empty;        /* In chunk headers and trailers: nothing on this line yet. */
+    bool last;       /* The connection ends after this answer. */
+    uint64_t left;   /* Of the body, or of the present chunk. */
+    bool line_empty; /* In chunk headers and trailers: nothing on this line yet. */
     char answer[256];
     size_t answer_len, answer_done;
 };
@@ -29,8 +29,8 @@ struct http {
     struct la_stack *stack;
     la_sock listener[2]; /* IPv4, IPv6. */
     struct http_conn conn[HTTP_CONNS];
-    uint64_t moved;  /* Bytes of bodies, for the progress display. */
-    struct sum sum;  /* Of the present or latest body. */
+    uint64_t moved; /* Bytes of bodies, for the progress display. */
+    struct sum sum; /* Of the present or latest body. */
 };
 
 /* Listens on the port, both families. 0 or -LA_E…. */

@@ -18,10 +18,8 @@
 
 static const char *const side_names[NSIDES] = {[KERNEL] = "kernel", [STACK] = "lastack"};
 static const char *const kind_names[] = {[STEP_CALL] = "call", [STEP_SEGMENT] = "segment", [STEP_ALONE] = "alone"};
-static const char *const fate_names[] = {[FATE_DELIVERED] = "delivered",
-                                         [FATE_HELD] = "withheld",
-                                         [FATE_RELEASED] = "released",
-                                         [FATE_LOST] = "lost"};
+static const char *const fate_names[] = {
+    [FATE_DELIVERED] = "delivered", [FATE_HELD] = "withheld", [FATE_RELEASED] = "released", [FATE_LOST] = "lost"};
 
 static json_t *root, *scenes, *transfers, *steps;
 static unsigned reported;

@@ -83,8 +83,9 @@ bool netns_addr(const char *interface, const struct la_addr *addr, unsigned pref
     mnl_attr_put(request, IFA_ADDRESS, len, bytes);
     int error = ask(request);
     if (!error) return true;
-    return fail(trouble, is4 ? "cannot give the interface an IPv4 address" : "cannot give the interface an IPv6 address",
-                error, is4 ? "" : "Is IPv6 switched off (kernel parameter ipv6.disable=1)?");
+    return fail(trouble,
+                is4 ? "cannot give the interface an IPv4 address" : "cannot give the interface an IPv6 address", error,
+                is4 ? "" : "Is IPv6 switched off (kernel parameter ipv6.disable=1)?");
 }
 
 /* Inside the user namespace we are root; outside we stay who we are. */
@@ -101,11 +102,13 @@ bool netns_enter(struct trouble *trouble) {
     static const char advice[] =
         "Run it as root (sudo lastack tour), or allow unprivileged user namespaces:\n"
         "  sysctl user.max_user_namespaces=10000; Debian: kernel.unprivileged_userns_clone=1;\n"
-        "  Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0; in a container: --privileged or --cap-add=SYS_ADMIN.";
+        "  Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0; in a container: --privileged or "
+        "--cap-add=SYS_ADMIN.";
     uid_t uid = geteuid();
     gid_t gid = getegid();
     if (uid == 0 && unshare(CLONE_NEWNET) == 0) goto entered;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) return fail(trouble, "cannot make a network namespace", errno, advice);
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+        return fail(trouble, "cannot make a network namespace", errno, advice);
     if (!map_ids(uid, gid)) return fail(trouble, "cannot map the user into its namespace", errno, advice);
 entered:;
     int error = link_up("lo", 0);

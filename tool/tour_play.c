@@ -2,7 +2,8 @@
  *
  * What comes in: a scene that a script plays. What goes out: calls on both TCPs, each told to the world so that the
  * moves it made are seen; the first thing that went wrong, in `why`. Kernel sockets are non-blocking and belong to this
- * process, which is the loop, too; the one program that must be a process of its own (it forgets to close) is forked. */
+ * process, which is the loop, too; the one program that must be a process of its own (it forgets to close) is forked.
+ */
 #define _GNU_SOURCE
 #include "tour_scene.h"
 
@@ -67,8 +68,12 @@ static bool wait_until(struct scene *scene, condition *holds, long value, const 
     return true;
 }
 
-static bool kernel_is(const struct scene *scene, long state) { return scene->world->state[KERNEL] == (enum la_state)state; }
-static bool stack_is(const struct scene *scene, long state) { return scene->world->state[STACK] == (enum la_state)state; }
+static bool kernel_is(const struct scene *scene, long state) {
+    return scene->world->state[KERNEL] == (enum la_state)state;
+}
+static bool stack_is(const struct scene *scene, long state) {
+    return scene->world->state[STACK] == (enum la_state)state;
+}
 
 void wait_kernel(struct scene *scene, enum la_state state) {
     char what[64];
@@ -116,7 +121,8 @@ void wait_held(struct scene *scene, unsigned count) {
 }
 
 void wait_quiet(struct scene *scene) {
-    while (!scene->failed && world_step(scene->world)) {}
+    while (!scene->failed && world_step(scene->world)) {
+    }
 }
 
 void expect(struct scene *scene, bool fact, const char *what) {
@@ -295,7 +301,8 @@ static void be_the_program(const struct world *world, int words) {
     int fd = bound_socket(world, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&there, sizeof there) < 0) _exit(1);
     if (write(words, "c", 1) < 0) _exit(1);
-    while (read(fd, data, sizeof data) > 0) {}
+    while (read(fd, data, sizeof data) > 0) {
+    }
     if (write(words, "e", 1) < 0) _exit(1);
     for (;;) pause();
 }
@@ -328,7 +335,8 @@ static bool has_said(const struct scene *scene, long letter) {
 }
 
 void program_says(struct scene *scene, char letter) {
-    wait_until(scene, has_said, letter, letter == 'c' ? "the program is connected" : "the program has read end of file");
+    wait_until(scene, has_said, letter,
+               letter == 'c' ? "the program is connected" : "the program has read end of file");
     if (!scene->failed && letter == 'e') tell(scene, KERNEL, "read() = 0");
 }
 

@@ -215,7 +215,8 @@ static void text_transferred(void *ctx, const struct transfer_text *text, const 
                              const struct verdict *verdict) {
     (void)ctx;
     if (terminal) printf("\r\033[K");
-    printf("%" PRIu64 " bytes in %.2f s, %.1f MB/s; %" PRIu64 " packets lost, lastack sent %" PRIu64 " segments again\n",
+    printf("%" PRIu64 " bytes in %.2f s, %.1f MB/s; %" PRIu64 " packets lost, lastack sent %" PRIu64
+           " segments again\n",
            text->bytes, result->seconds, result->seconds > 0 ? (double)text->bytes / 1e6 / result->seconds : 0,
            result->lost, result->resent);
     printf("checksum sent %016" PRIx64 ", received %016" PRIx64 "\n", result->sum_sent, result->sum_received);

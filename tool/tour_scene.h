@@ -68,11 +68,11 @@ void stack_keepalive(struct scene *scene, int idle, int interval, int count);  /
 void kernel_keepalive(struct scene *scene, int idle, int interval, int count); /* seconds */
 
 /* --- The device --- */
-void hold(struct scene *scene, enum side from);   /* From now on, withhold what this side sends. */
+void hold(struct scene *scene, enum side from);    /* From now on, withhold what this side sends. */
 void release(struct scene *scene, enum side from); /* Deliver the oldest one withheld (waits until there is one). */
-void release_all(struct scene *scene);            /* Deliver all and withhold no more. */
-void mute(struct scene *scene, bool on);          /* The device does not take the stack's packets. */
-void lose(struct scene *scene, const char *rule); /* A fault rule, in la_fault_parse's words. */
+void release_all(struct scene *scene);             /* Deliver all and withhold no more. */
+void mute(struct scene *scene, bool on);           /* The device does not take the stack's packets. */
+void lose(struct scene *scene, const char *rule);  /* A fault rule, in la_fault_parse's words. */
 
 /* --- Waits and checks --- */
 void wait_kernel(struct scene *scene, enum la_state state);

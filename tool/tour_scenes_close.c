@@ -28,7 +28,8 @@ static void close_stack(struct scene *s) {
     wait_stack(s, LA_CLOSED);
 }
 
-/* The stack's program closes before the device has taken the ACK of the kernel's FIN, so FIN and ACK travel together. */
+/* The stack's program closes before the device has taken the ACK of the kernel's FIN, so FIN and ACK travel together.
+ */
 static void close_three_kernel(struct scene *s) {
     open_by_kernel(s);
     mute(s, true);
@@ -105,7 +106,8 @@ static void half_close_stack(struct scene *s) {
 const struct script scenes_close[] = {
     {{.name = "close-by-kernel",
       .claims = "C02 C03 C16",
-      .title = "The kernel closes first: four segments; lastack is CLOSE_WAIT when the FIN arrives, LAST_ACK when it sends its own",
+      .title = "The kernel closes first: four segments; lastack is CLOSE_WAIT when the FIN arrives, LAST_ACK when it "
+               "sends its own",
       .note = KERNEL_WAITS,
       .kernel = "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
       .stack = "LISTEN SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
@@ -145,7 +147,7 @@ const struct script scenes_close[] = {
       .note = "The device withholds both FINs, then both ACKs. " STACK_SHORT,
       .kernel = "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT",
       .stack = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT CLOSED",
-      .wire = OPEN " >FIN+ACK <FIN+ACK >ACK <ACK"},
+      .wire = OPEN " >FIN+ACK <FIN+ACK <ACK >ACK"},
      KERNEL,
      close_both},
     {{.name = "half-close-by-kernel",

@@ -101,7 +101,7 @@ const struct script scenes_open[] = {
       .note = "The device withholds both SYNs, then both SYN+ACKs, and lets them cross.",
       .kernel = "SYN_SENT SYN_RCVD ESTABLISHED",
       .stack = "SYN_SENT SYN_RCVD ESTABLISHED",
-      .wire = ">SYN <SYN >SYN+ACK <SYN+ACK *"},
+      .wire = ">SYN <SYN <SYN+ACK >SYN+ACK *"},
      KERNEL,
      open_both},
     {{.name = "syn-rcvd",

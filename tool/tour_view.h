@@ -53,7 +53,7 @@ struct scene_text {
     const char *name;   /* "close-simultaneous" */
     const char *claims; /* "C05" */
     const char *title;
-    const char *note; /* What is special here, settings that were shortened; NULL. */
+    const char *note;                  /* What is special here, settings that were shortened; NULL. */
     const char *kernel, *stack, *wire; /* The script: states, states, segments. */
 };
 

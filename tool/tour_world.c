@@ -10,7 +10,8 @@
  * that retransmits, router solicitations) are delivered and not shown.
  *
  * Invariants: a packet is in one place: withheld, delivered or lost. Nothing waits by time alone: world_sleep ends with
- * a packet, with the stack's deadline, with the kernel's own timer as inet_diag tells it, or with the script's bound. */
+ * a packet, with the stack's deadline, with the kernel's own timer as inet_diag tells it, or with the script's bound.
+ */
 #define _GNU_SOURCE
 #include "tour_world.h"
 
@@ -24,7 +25,8 @@
 
 struct la_addr world_addr(enum side side, bool ipv6) {
     struct la_addr addr;
-    la_addr_parse(ipv6 ? (side == KERNEL ? "fd77::1" : "fd77::2") : (side == KERNEL ? "10.77.0.1" : "10.77.0.2"), &addr);
+    la_addr_parse(ipv6 ? (side == KERNEL ? "fd77::1" : "fd77::2") : (side == KERNEL ? "10.77.0.1" : "10.77.0.2"),
+                  &addr);
     return addr;
 }
 
@@ -261,7 +263,8 @@ bool world_step(struct world *world) {
     struct la_event event;
     world->now = la_host_now();
     if (observe_alone(world)) return true;
-    while (la_next_event(world->stack, &event)) {}
+    while (la_next_event(world->stack, &event)) {
+    }
     if (step_stack(world) || step_kernel(world)) return true;
     if (la_poll_at(world->stack) > world->now) return false;
     la_tick(world->stack, world->now);
@@ -325,7 +328,8 @@ void world_drain(struct world *world) {
     struct la_span packet;
     la_stack_destroy(world->stack);
     world->stack = NULL;
-    while (la_dev_recv(world->wire, &packet, la_host_now()) == 0) {}
+    while (la_dev_recv(world->wire, &packet, la_host_now()) == 0) {
+    }
 }
 
 static bool open_device(struct world *world, const char *pcap, struct trouble *trouble) {
@@ -367,8 +371,7 @@ bool world_open(struct world *world, const struct view *view, const char *pcap, 
     if (!netns_addr(INTERFACE, &addr4, 24, trouble) || !netns_addr(INTERFACE, &addr6, 64, trouble) ||
         !netns_up(INTERFACE, 4000, trouble))
         return false;
-    world->slot.device =
-        (struct la_device){.link = LA_LINK_IP, .mtu = TOUR_MTU, .send = slot_send, .recv = slot_recv};
+    world->slot.device = (struct la_device){.link = LA_LINK_IP, .mtu = TOUR_MTU, .send = slot_send, .recv = slot_recv};
     if (la_fault_around(NULL, &world->slot.device, 1, &world->rules) < 0) return false;
     world->diag = diag_open(trouble);
     return world->diag != NULL;

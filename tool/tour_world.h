@@ -30,6 +30,7 @@ struct slot {
 struct world {
     const struct view *view;
     struct la_device *wire;  /* The TUN device, recorded if asked for. */
+    bool lossy;              /* `wire` has fault rules around it (the transfers). */
     struct la_device *rules; /* The fault rules of a scene, around `slot`. */
     struct slot slot;
     struct diag *diag;
@@ -40,15 +41,15 @@ struct world {
 
     struct la_endpoint end[NSIDES]; /* The tuple that the scene is about. */
     enum la_state state[NSIDES];
-    struct diag_row row;       /* The kernel's, the latest. */
-    la_time kernel_at;         /* When the kernel's timer of this connection goes off. */
-    const char *outside;       /* What a program outside the tour is doing: the cause of what the kernel does alone. */
-    bool kernel_lived;         /* A connection was seen: from now on a listener's answer means that it is gone. */
-    uint64_t serial;           /* Of the stack's trace. */
-    uint32_t iss[NSIDES];      /* Initial sequence numbers, once seen. */
+    struct diag_row row;  /* The kernel's, the latest. */
+    la_time kernel_at;    /* When the kernel's timer of this connection goes off. */
+    const char *outside;  /* What a program outside the tour is doing: the cause of what the kernel does alone. */
+    bool kernel_lived;    /* A connection was seen: from now on a listener's answer means that it is gone. */
+    uint64_t serial;      /* Of the stack's trace. */
+    uint32_t iss[NSIDES]; /* Initial sequence numbers, once seen. */
     bool iss_known[NSIDES];
-    bool hold[NSIDES];         /* Withhold what this side sends. */
-    bool mute;                 /* The device takes nothing from the stack. */
+    bool hold[NSIDES];          /* Withhold what this side sends. */
+    bool mute;                  /* The device takes nothing from the stack. */
     struct held held[HELD_MAX]; /* Oldest first. */
     unsigned nheld;
     struct life life;

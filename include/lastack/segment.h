@@ -46,10 +46,10 @@ bool la_segment_parse(enum la_link link, const void *packet, size_t len, struct 
 /* Writes an IP packet (no link header) with correct lengths and checksums, options in Linux's order. Returns its
  * length, 0 when `size` is too small or the addresses are of two families. */
 size_t la_segment_build(const struct la_segment *segment, void *packet, size_t size);
-/* "10.0.0.1:80 > 10.0.0.2:4242 [S.] seq 1 ack 2 win 65535 len 0 <mss 1460,sackOK,…>"; numbers as they are. Returns the
- * text's length. */
+/* "10.0.0.1:80 > 10.0.0.2:4242 [S.] seq 1 ack 2 win 65535 len 0 <mss 1460,sackOK,…>"; numbers as they are. Text that
+ * does not fit is cut. Returns the length of what was written, without the NUL. */
 size_t la_segment_text(const struct la_segment *segment, char *text, size_t size);
-/* "SYN+ACK", "FIN+PSH+ACK", "-" in `text`. */
+/* "SYN+ACK", "FIN+PSH+ACK", "-" in `text`, likewise. */
 size_t la_flags_text(uint16_t flags, char *text, size_t size);
 
 #endif

@@ -35,8 +35,8 @@ la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer
  * On a datagram socket it sets the peer and returns 0. */
 int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *peer, la_time now);
 
-/* Takes up to `len` bytes. Returns the number taken (possibly less), -LA_EAGAIN, -LA_EPIPE, -LA_ENOTCONN, or the
- * connection's pending error once. */
+/* Takes up to `len` bytes. Returns the number taken (possibly less), -LA_EAGAIN, -LA_EPIPE (shut down, or never
+ * connected), or the connection's pending error once. */
 int64_t la_send(struct la_stack *stack, la_sock sock, const void *data, size_t len, int flags, la_time now);
 
 /* Gives up to `len` bytes; 0 at end of file (peer's FIN, or own SHUT_RD); -LA_EAGAIN; a pending error once
@@ -56,7 +56,8 @@ int64_t la_peek(struct la_stack *stack, la_sock sock, struct la_span *span, unsi
 int la_consume(struct la_stack *stack, la_sock sock, size_t len, la_time now);
 
 /* Send without a copy: `room` gets up to `max` pieces of free send storage, `len` bytes in all at most; the sum is
- * returned, errors as la_send. la_commit says how many bytes were filled in. */
+ * returned, errors as la_send. They stay valid until the next call on this stack. la_commit says how many bytes were
+ * filled in: -LA_EINVAL when that is more than was reserved. */
 int64_t la_reserve(struct la_stack *stack, la_sock sock, size_t len, struct la_room *room, unsigned max,
                    unsigned *count);
 int la_commit(struct la_stack *stack, la_sock sock, size_t len, la_time now);

@@ -83,7 +83,7 @@ int la_tun_adopt(const struct la_allocator *given, int fd, enum la_link link, ui
 
 static void name_set(struct ifreq *request, const char *name) {
     memset(request, 0, sizeof *request);
-    if (name) strncpy(request->ifr_name, name, IFNAMSIZ - 1);
+    for (size_t i = 0; name && name[i] && i < IFNAMSIZ - 1; i++) request->ifr_name[i] = name[i];
 }
 
 /* One ioctl on a socket of its own, as interface requests want it. */

@@ -1,8 +1,8 @@
 /* A program at one end of a connection: opens, writes, reads, pauses, and closes as its plan says.
  *
  * It acts on the stack's events and at moments of its own, never by trying again and again: if the stack forgets to say
- * that there is something to read, the program does not read, and the judge sees a connection that stands still. What it
- * writes is a function of the stream and the position; what it reads is compared with that, byte by byte. */
+ * that there is something to read, the program does not read, and the judge sees a connection that stands still. What
+ * it writes is a function of the stream and the position; what it reads is compared with that, byte by byte. */
 #include <string.h>
 
 #include "world.h"
@@ -11,22 +11,21 @@ static struct sim_world *world_of(const struct sim_end *end) { return end->host-
 static struct la_stack *stack_of(const struct sim_end *end) { return end->host->stack; }
 static bool is_client(const struct sim_end *end) { return end == &end->conn->end[0]; }
 
-const char *sim_end_name(const struct sim_end *end, char text[32])
-{
+const char *sim_end_name(const struct sim_end *end, char text[32]) {
     snprintf(text, 32, "h%u c%u.%s", end->host->index, end->conn->id, is_client(end) ? "client" : "server");
     return text;
 }
 
-static void say_call(struct sim_end *end, const char *call, int64_t rc)
-{
+static void say_call(struct sim_end *end, const char *call, int64_t rc) {
     char name[32];
     if (!sim_heard(world_of(end))) return;
-    sim_say(world_of(end), "%s %s = %s%lld", sim_end_name(end, name), call, rc < 0 ? la_errno_name((int)-rc) : "",
-            (long long)(rc < 0 ? 0 : rc));
+    if (rc < 0)
+        sim_say(world_of(end), "%s %s: %s", sim_end_name(end, name), call, la_errno_name((int)-rc));
+    else
+        sim_say(world_of(end), "%s %s = %lld", sim_end_name(end, name), call, (long long)rc);
 }
 
-static void wrong_call(struct sim_end *end, const char *call, int64_t rc)
-{
+static void wrong_call(struct sim_end *end, const char *call, int64_t rc) {
     char name[32];
     sim_wrong(world_of(end), "%s: %s = %lld %s", sim_end_name(end, name), call, (long long)rc,
               rc < 0 ? la_errno_name((int)-rc) : "");
@@ -34,19 +33,16 @@ static void wrong_call(struct sim_end *end, const char *call, int64_t rc)
 
 /* --- What streams consist of --- */
 
-static uint8_t byte_at(const struct sim_end *writer, uint64_t at)
-{
+static uint8_t byte_at(const struct sim_end *writer, uint64_t at) {
     uint64_t x = (at + 1) * 0x9e3779b97f4a7c15 + sim_end_tag(writer) * 0xd1b54a32d192ed03;
     return (uint8_t)(x >> 56 ^ x >> 29);
 }
 
-static void fill(const struct sim_end *writer, uint8_t *data, size_t len)
-{
+static void fill(const struct sim_end *writer, uint8_t *data, size_t len) {
     for (size_t i = 0; i < len; i++) data[i] = byte_at(writer, writer->sent + i);
 }
 
-static void compare(struct sim_end *end, const uint8_t *data, size_t len)
-{
+static void compare(struct sim_end *end, const uint8_t *data, size_t len) {
     char name[32];
     if (end->received + len > end->peer->sent) {
         sim_wrong(world_of(end), "%s reads %llu bytes; its peer has written %llu", sim_end_name(end, name),
@@ -65,8 +61,7 @@ static void compare(struct sim_end *end, const uint8_t *data, size_t len)
 
 /* --- Closing --- */
 
-static void done(struct sim_end *end)
-{
+static void done(struct sim_end *end) {
     la_sock sock = end->sock;
     end->phase = SIM_DONE;
     end->sock = -1;
@@ -74,8 +69,7 @@ static void done(struct sim_end *end)
     if (la_ready(stack_of(end), sock) != -LA_EBADF) wrong_call(end, "the use of a handle that is gone", 0);
 }
 
-static void close_now(struct sim_end *end)
-{
+static void close_now(struct sim_end *end) {
     struct sim_world *world = world_of(end);
     end->ended = true;
     int rc = la_close(stack_of(end), end->sock, world->now);
@@ -89,8 +83,7 @@ static void close_now(struct sim_end *end)
     done(end);
 }
 
-static void option(struct sim_end *end, int level, int name, int value)
-{
+static void option(struct sim_end *end, int level, int name, int value) {
     int rc = la_setsockopt(stack_of(end), end->sock, level, name, &value, sizeof value, world_of(end)->now);
     if (rc < 0 && !(rc == -LA_ENOMEM && end->host->memory.refused)) {
         char text[64];
@@ -99,17 +92,15 @@ static void option(struct sim_end *end, int level, int name, int value)
     }
 }
 
-static void linger(struct sim_end *end, int seconds)
-{
+static void linger(struct sim_end *end, int seconds) {
     struct la_linger value = {1, seconds};
-    int rc = la_setsockopt(stack_of(end), end->sock, LA_SOL_SOCKET, LA_SO_LINGER, &value, sizeof value,
-                           world_of(end)->now);
+    int rc =
+        la_setsockopt(stack_of(end), end->sock, LA_SOL_SOCKET, LA_SO_LINGER, &value, sizeof value, world_of(end)->now);
     if (rc) wrong_call(end, "setsockopt(SO_LINGER)", rc);
 }
 
 /* An error came: it must be one that is possible, and the program closes. */
-static void fail(struct sim_end *end, int error)
-{
+static void fail(struct sim_end *end, int error) {
     char name[32];
     sim_say(world_of(end), "%s has got %s", sim_end_name(end, name), la_errno_name(error));
     if (!sim_error_possible(end, error))
@@ -119,15 +110,13 @@ static void fail(struct sim_end *end, int error)
     close_now(end);
 }
 
-void sim_end_give_up(struct sim_end *end)
-{
+void sim_end_give_up(struct sim_end *end) {
     end->gave_up = true;
     if (end->phase == SIM_LINGERING) return;
     close_now(end);
 }
 
-static void shut(struct sim_end *end, int how)
-{
+static void shut(struct sim_end *end, int how) {
     int rc = la_shutdown(stack_of(end), end->sock, how, world_of(end)->now);
     say_call(end, how == LA_SHUT_WR ? "shutdown(WR)" : how == LA_SHUT_RD ? "shutdown(RD)" : "shutdown(RDWR)", rc);
     if (how != LA_SHUT_WR) end->shut_rd = true;
@@ -138,8 +127,7 @@ static void shut(struct sim_end *end, int how)
 
 /* --- Opening --- */
 
-static void options(struct sim_end *end)
-{
+static void options(struct sim_end *end) {
     const struct sim_plan *plan = &end->plan;
     if (plan->sndbuf) option(end, LA_SOL_SOCKET, LA_SO_SNDBUF, plan->sndbuf);
     if (plan->rcvbuf) option(end, LA_SOL_SOCKET, LA_SO_RCVBUF, plan->rcvbuf);
@@ -157,8 +145,7 @@ static void options(struct sim_end *end)
 }
 
 /* The connection is there: the clock of the plan starts. */
-static void opened(struct sim_end *end)
-{
+static void opened(struct sim_end *end) {
     end->phase = SIM_OPEN;
     end->established = true;
     end->can_read = end->can_write = true;
@@ -168,14 +155,12 @@ static void opened(struct sim_end *end)
         end->act_at = end->opened_at + end->plan.moment;
 }
 
-static bool has_moment(const struct sim_plan *plan)
-{
+static bool has_moment(const struct sim_plan *plan) {
     return plan->style == SIM_HURRY || plan->style == SIM_ABORT || plan->style == SIM_LINGER0;
 }
 
 /* What connect() needs: a socket with its options and, if planned, its port. */
-static int prepare(struct sim_end *end, struct la_endpoint *peer)
-{
+static int prepare(struct sim_end *end, struct la_endpoint *peer) {
     const struct sim_conn *conn = end->conn;
     la_sock sock = la_socket(stack_of(end), conn->ipv6 ? LA_AF_INET6 : LA_AF_INET, LA_SOCK_STREAM);
     if (sock < 0) return (int)sock;
@@ -192,8 +177,7 @@ static int prepare(struct sim_end *end, struct la_endpoint *peer)
     return local.port ? la_bind(stack_of(end), sock, &local) : 0;
 }
 
-static void begin(struct sim_end *end)
-{
+static void begin(struct sim_end *end) {
     struct sim_world *world = world_of(end);
     struct la_endpoint peer;
     struct la_conn_info info;
@@ -217,8 +201,7 @@ static void begin(struct sim_end *end)
     end->phase = SIM_DONE;
 }
 
-void sim_end_accepted(struct sim_end *end, la_sock sock)
-{
+void sim_end_accepted(struct sim_end *end, la_sock sock) {
     char name[32];
     end->sock = sock;
     sim_say(world_of(end), "%s is accepted", sim_end_name(end, name));
@@ -231,8 +214,7 @@ void sim_end_accepted(struct sim_end *end, la_sock sock)
 
 /* --- Reading --- */
 
-static int64_t take(struct sim_end *end, uint8_t *data, size_t len)
-{
+static int64_t take(struct sim_end *end, uint8_t *data, size_t len) {
     struct la_span span[3];
     unsigned count = 0;
     if (!end->plan.copy_free) return la_recv(stack_of(end), end->sock, data, len, 0, world_of(end)->now);
@@ -249,8 +231,7 @@ static int64_t take(struct sim_end *end, uint8_t *data, size_t len)
     return (int64_t)have;
 }
 
-static void end_of_file(struct sim_end *end)
-{
+static void end_of_file(struct sim_end *end) {
     char name[32];
     end->can_read = false;
     if (end->eof) return;
@@ -261,8 +242,7 @@ static void end_of_file(struct sim_end *end)
               end->peer->ended ? "ended" : "not ended");
 }
 
-static void pause_reading(struct sim_end *end, uint64_t taken)
-{
+static void pause_reading(struct sim_end *end, uint64_t taken) {
     if (!end->pauses_left || taken < end->pause_left) {
         end->pause_left -= end->pauses_left ? taken : 0;
         return;
@@ -272,8 +252,7 @@ static void pause_reading(struct sim_end *end, uint64_t taken)
     end->read_at = world_of(end)->now + end->plan.pause;
 }
 
-static void read_some(struct sim_end *end)
-{
+static void read_some(struct sim_end *end) {
     uint8_t data[SIM_CHUNK_MAX];
     while (end->phase == SIM_OPEN && end->can_read && !end->shut_rd && !end->read_at && !world_of(end)->failed) {
         int64_t rc = take(end, data, end->plan.chunk);
@@ -293,8 +272,7 @@ static void read_some(struct sim_end *end)
 
 /* --- Writing --- */
 
-static int64_t give(struct sim_end *end, uint8_t *data, size_t len)
-{
+static int64_t give(struct sim_end *end, uint8_t *data, size_t len) {
     struct la_room room[3];
     unsigned count = 0;
     la_time now = world_of(end)->now;
@@ -316,11 +294,10 @@ static int64_t give(struct sim_end *end, uint8_t *data, size_t len)
     return committed < 0 ? committed : rc;
 }
 
-static void write_some(struct sim_end *end)
-{
+static void write_some(struct sim_end *end) {
     uint8_t data[SIM_CHUNK_MAX];
-    while (end->phase == SIM_OPEN && end->can_write && !end->shut_wr && !end->write_at &&
-           end->sent < end->plan.total && !world_of(end)->failed) {
+    while (end->phase == SIM_OPEN && end->can_write && !end->shut_wr && !end->write_at && end->sent < end->plan.total &&
+           !world_of(end)->failed) {
         uint64_t left = end->plan.total - end->sent;
         size_t len = left < end->plan.chunk ? (size_t)left : end->plan.chunk;
         int64_t rc = give(end, data, len);
@@ -346,8 +323,7 @@ static void write_some(struct sim_end *end)
 /* --- The plan --- */
 
 /* Closes or shuts down when what its style waits for has come. */
-static void proceed(struct sim_end *end)
-{
+static void proceed(struct sim_end *end) {
     bool written = end->sent == end->plan.total;
     if (end->phase != SIM_OPEN) return;
     switch (end->plan.style) {
@@ -374,8 +350,7 @@ static void proceed(struct sim_end *end)
 }
 
 /* A sloth closes long after it has nothing more to do. */
-static void sloth(struct sim_end *end)
-{
+static void sloth(struct sim_end *end) {
     bool finished = end->sent == end->plan.total && (end->eof || end->received == end->peer->plan.total);
     if (finished || end->postponed++ == 100)
         close_now(end);
@@ -384,8 +359,7 @@ static void sloth(struct sim_end *end)
 }
 
 /* The style's moment has come. */
-static void act(struct sim_end *end)
-{
+static void act(struct sim_end *end) {
     char name[32];
     end->act_at = LA_NEVER;
     if (end->phase == SIM_LINGERING) {
@@ -416,8 +390,7 @@ static void act(struct sim_end *end)
     }
 }
 
-void sim_end_step(struct sim_end *end)
-{
+void sim_end_step(struct sim_end *end) {
     la_time now = world_of(end)->now;
     if (end->phase == SIM_WAITING && end->start_at <= now) begin(end);
     if (end->act_at <= now) act(end);
@@ -431,8 +404,7 @@ void sim_end_step(struct sim_end *end)
     proceed(end);
 }
 
-la_time sim_end_next(const struct sim_end *end)
-{
+la_time sim_end_next(const struct sim_end *end) {
     la_time next = end->act_at;
     if (end->phase == SIM_DONE) return LA_NEVER;
     if (end->phase == SIM_WAITING && end->start_at < next) next = end->start_at;
@@ -443,8 +415,7 @@ la_time sim_end_next(const struct sim_end *end)
 
 /* --- Events --- */
 
-static void event_opening(struct sim_end *end, uint32_t events)
-{
+static void event_opening(struct sim_end *end, uint32_t events) {
     int error = 0;
     size_t len = sizeof error;
     int rc = la_getsockopt(stack_of(end), end->sock, LA_SOL_SOCKET, LA_SO_ERROR, &error, &len);
@@ -457,8 +428,7 @@ static void event_opening(struct sim_end *end, uint32_t events)
         wrong_call(end, "an event of failure without an error", (int64_t)events);
 }
 
-void sim_end_event(struct sim_end *end, uint32_t events)
-{
+void sim_end_event(struct sim_end *end, uint32_t events) {
     if (sim_heard(world_of(end))) {
         char text[32];
         snprintf(text, sizeof text, "event %x", (unsigned)events);

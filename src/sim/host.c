@@ -8,12 +8,12 @@
 #include "world.h"
 
 const char *const sim_setting_names[SIM_SETTINGS] = {
-    "net.ipv4.tcp_timestamps", "net.ipv4.tcp_sack",      "net.ipv4.tcp_window_scaling", "net.ipv4.tcp_syncookies",
-    "net.ipv4.tcp_tw_reuse",   "net.ipv4.tcp_rfc1337",   "net.ipv4.tcp_moderate_rcvbuf",
+    "net.ipv4.tcp_timestamps", "net.ipv4.tcp_sack",    "net.ipv4.tcp_window_scaling",  "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_tw_reuse",   "net.ipv4.tcp_rfc1337", "net.ipv4.tcp_moderate_rcvbuf",
 };
 
 enum {
-    SPINS_MAX = 1000,  /* Ticks without time passing. */
+    SPINS_MAX = 1000,   /* Ticks without time passing. */
     ROUNDS_MAX = 20000, /* Of work without time passing. */
     TRACE = 1024,
 };
@@ -21,8 +21,7 @@ enum {
 /* --- Watching --- */
 
 /* Reads what the stack has noted since the last time: every move must be legal, and time must not run backwards. */
-static void watch(struct sim_host *host)
-{
+static void watch(struct sim_host *host) {
     struct sim_world *world = host->world;
     struct la_trace trace;
     while (la_trace_next(host->stack, host->trace_serial, &trace)) {
@@ -48,11 +47,11 @@ static void watch(struct sim_host *host)
 
 /* --- Making --- */
 
-static bool stack_make(struct sim_host *host)
-{
+static bool stack_make(struct sim_host *host) {
     struct sim_world *world = host->world;
     struct la_config config = {.alloc = sim_allocator(&host->memory), .profile = host->profile, .check = true};
-    struct la_iface_config iface = {.link = world->link, .mtu = world->mtu, .mac = {2, 0, 0, 0, 0, (uint8_t)host->index}};
+    struct la_iface_config iface = {
+        .link = world->link, .mtu = world->mtu, .mac = {2, 0, 0, 0, 0, (uint8_t)host->index}};
     for (unsigned i = 0; i < sizeof config.seed; i++) config.seed[i] = (uint8_t)sim_next(&world->random);
     config.trace_entries = TRACE;
     int rc = la_stack_create(&config, &host->stack);
@@ -64,8 +63,7 @@ static bool stack_make(struct sim_host *host)
     return rc >= 0;
 }
 
-bool sim_host_make(struct sim_host *host)
-{
+bool sim_host_make(struct sim_host *host) {
     struct sim_world *world = host->world;
     if (!stack_make(host)) return false;
     for (unsigned i = 0; i < SIM_SETTINGS; i++) {
@@ -79,8 +77,7 @@ bool sim_host_make(struct sim_host *host)
     return true;
 }
 
-void sim_host_listen(struct sim_host *host)
-{
+void sim_host_listen(struct sim_host *host) {
     for (unsigned i = 0; i < SIM_LISTENERS; i++) {
         struct la_endpoint local = {host->addr[i], SIM_PORT, 0};
         la_sock sock = la_socket(host->stack, i ? LA_AF_INET6 : LA_AF_INET, LA_SOCK_STREAM);
@@ -95,8 +92,7 @@ void sim_host_listen(struct sim_host *host)
     }
 }
 
-void sim_host_unlisten(struct sim_host *host)
-{
+void sim_host_unlisten(struct sim_host *host) {
     for (unsigned i = 0; i < SIM_LISTENERS; i++) {
         if (host->listener[i] < 0) continue;
         int rc = la_close(host->stack, host->listener[i], host->world->now);
@@ -107,8 +103,7 @@ void sim_host_unlisten(struct sim_host *host)
     host->listen_until = LA_NEVER;
 }
 
-void sim_host_free(struct sim_host *host)
-{
+void sim_host_free(struct sim_host *host) {
     struct sim_world *world = host->world;
     la_stack_destroy(host->stack);
     host->stack = NULL;
@@ -124,16 +119,14 @@ void sim_host_free(struct sim_host *host)
 
 /* --- Packets --- */
 
-static void hand_in(struct sim_host *host, const struct sim_packet *packet)
-{
+static void hand_in(struct sim_host *host, const struct sim_packet *packet) {
     sim_say_packet(host->world, host->index, "in", packet->data, packet->len);
     la_input(host->stack, host->iface, packet->data, packet->len, host->world->now);
     watch(host);
 }
 
 /* Whether a packet is for this host. */
-static bool addressed(const struct sim_host *host, const struct sim_packet *packet)
-{
+static bool addressed(const struct sim_host *host, const struct sim_packet *packet) {
     const uint8_t *p = packet->data;
     if (host->world->link == LA_LINK_ETHERNET)
         return packet->len >= 14 && ((p[0] & 1) || memcmp(p, "\2\0\0\0\0", 5) != 0 || p[5] == host->index);
@@ -141,8 +134,7 @@ static bool addressed(const struct sim_host *host, const struct sim_packet *pack
     return packet->len < 40 || p[24] == 0xff || memcmp(p + 24, host->addr[1].bytes, 16) == 0;
 }
 
-void sim_exit_forward(struct sim_node *node, struct sim_packet *packet, la_time now)
-{
+void sim_exit_forward(struct sim_node *node, struct sim_packet *packet, la_time now) {
     struct sim_host *from = (struct sim_host *)((char *)node - offsetof(struct sim_host, exit));
     struct sim_world *world = from->world;
     (void)now;
@@ -154,16 +146,14 @@ void sim_exit_forward(struct sim_node *node, struct sim_packet *packet, la_time 
 }
 
 /* FNV-1a over what makes a run: two equal runs have equal digests. */
-static void digest(struct sim_world *world, const struct sim_packet *packet)
-{
+static void digest(struct sim_world *world, const struct sim_packet *packet) {
     uint64_t sum = world->result->digest ^ world->now ^ packet->from;
     for (size_t i = 0; i < packet->len; i++) sum = (sum ^ packet->data[i]) * 0x100000001b3;
     world->result->digest = sum;
 }
 
 /* Takes packets from the stack as fast as the device does. */
-static bool send_out(struct sim_host *host)
-{
+static bool send_out(struct sim_host *host) {
     struct sim_world *world = host->world;
     bool any = false;
     struct la_packet pieces;
@@ -185,8 +175,7 @@ static bool send_out(struct sim_host *host)
 
 /* --- Events and programs --- */
 
-static struct sim_end *end_of_sock(struct sim_host *host, la_sock sock)
-{
+static struct sim_end *end_of_sock(struct sim_host *host, la_sock sock) {
     struct sim_world *world = host->world;
     for (unsigned i = 0; i < world->nconns; i++)
         for (unsigned e = 0; e < 2; e++) {
@@ -197,8 +186,7 @@ static struct sim_end *end_of_sock(struct sim_host *host, la_sock sock)
 }
 
 /* The connection that an accepted socket belongs to: the one whose client chose this initial sequence number. */
-static struct sim_end *server_end(struct sim_host *host, const struct la_conn_info *info)
-{
+static struct sim_end *server_end(struct sim_host *host, const struct la_conn_info *info) {
     struct sim_world *world = host->world;
     for (unsigned i = 0; i < world->nconns; i++) {
         struct sim_conn *conn = &world->conn[i];
@@ -208,8 +196,7 @@ static struct sim_end *server_end(struct sim_host *host, const struct la_conn_in
     return NULL;
 }
 
-static void accept_all(struct sim_host *host, la_sock listener)
-{
+static void accept_all(struct sim_host *host, la_sock listener) {
     struct sim_world *world = host->world;
     struct la_endpoint peer;
     struct la_conn_info info;
@@ -218,7 +205,8 @@ static void accept_all(struct sim_host *host, la_sock listener)
             sim_wrong(world, "h%u accept: %s", host->index, la_errno_name((int)-sock));
             return;
         }
-        if (la_conn_info(host->stack, sock, &info) < 0) sim_wrong(world, "h%u: no info of an accepted socket", host->index);
+        if (la_conn_info(host->stack, sock, &info) < 0)
+            sim_wrong(world, "h%u: no info of an accepted socket", host->index);
         struct sim_end *end = server_end(host, &info);
         if (!end || end->phase != SIM_WAITING) {
             sim_wrong(world, "h%u accepted a connection %s", host->index, end ? "twice" : "that nobody has opened");
@@ -228,8 +216,7 @@ static void accept_all(struct sim_host *host, la_sock listener)
     }
 }
 
-static void event(struct sim_host *host, const struct la_event *event)
-{
+static void event(struct sim_host *host, const struct la_event *event) {
     struct sim_world *world = host->world;
     for (unsigned i = 0; i < SIM_LISTENERS; i++) {
         if (host->listener[i] < 0 || event->sock != host->listener[i]) continue;
@@ -246,8 +233,7 @@ static void event(struct sim_host *host, const struct la_event *event)
     sim_end_event(end, event->events);
 }
 
-static bool events_all(struct sim_host *host)
-{
+static bool events_all(struct sim_host *host) {
     struct la_event next;
     bool any = false;
     while (!host->world->failed && la_next_event(host->stack, &next)) {
@@ -257,8 +243,7 @@ static bool events_all(struct sim_host *host)
     return any;
 }
 
-static bool programs_due(struct sim_host *host)
-{
+static bool programs_due(struct sim_host *host) {
     struct sim_world *world = host->world;
     bool any = false;
     if (host->listen_until <= world->now) sim_host_unlisten(host);
@@ -272,8 +257,7 @@ static bool programs_due(struct sim_host *host)
     return any;
 }
 
-static bool tick_due(struct sim_host *host)
-{
+static bool tick_due(struct sim_host *host) {
     struct sim_world *world = host->world;
     if (la_poll_at(host->stack) > world->now) {
         host->spins = 0;
@@ -284,8 +268,7 @@ static bool tick_due(struct sim_host *host)
     return true;
 }
 
-void sim_host_work(struct sim_host *host)
-{
+void sim_host_work(struct sim_host *host) {
     struct sim_world *world = host->world;
     for (unsigned rounds = 0; !world->failed; rounds++) {
         bool any = tick_due(host);
@@ -298,8 +281,7 @@ void sim_host_work(struct sim_host *host)
     }
 }
 
-la_time sim_host_next(const struct sim_host *host)
-{
+la_time sim_host_next(const struct sim_host *host) {
     const struct sim_world *world = host->world;
     la_time next = la_poll_at(host->stack);
     if (sim_chain_next(host->up) < next) next = sim_chain_next(host->up);

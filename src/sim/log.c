@@ -6,15 +6,13 @@
 
 #include "world.h"
 
-static int stamp(const struct sim_world *world, char *line, size_t size)
-{
+static int stamp(const struct sim_world *world, char *line, size_t size) {
     la_time at = world->now - world->start;
     return snprintf(line, size, "%6llu.%06llu ", (unsigned long long)(at / LA_SECOND),
                     (unsigned long long)(at % LA_SECOND / LA_US));
 }
 
-void sim_say(struct sim_world *world, const char *format, ...)
-{
+void sim_say(struct sim_world *world, const char *format, ...) {
     char line[1024];
     va_list arguments;
     if (!sim_heard(world)) return;
@@ -25,8 +23,7 @@ void sim_say(struct sim_world *world, const char *format, ...)
     world->config->say(world->config->ctx, line);
 }
 
-void sim_say_packet(struct sim_world *world, unsigned host, const char *what, const uint8_t *data, size_t len)
-{
+void sim_say_packet(struct sim_world *world, unsigned host, const char *what, const uint8_t *data, size_t len) {
     char text[300];
     struct la_segment segment;
     if (!sim_heard(world)) return;
@@ -37,8 +34,7 @@ void sim_say_packet(struct sim_world *world, unsigned host, const char *what, co
     sim_say(world, "h%u %-10s %s", host, what, text);
 }
 
-void sim_wrong(struct sim_world *world, const char *format, ...)
-{
+void sim_wrong(struct sim_world *world, const char *format, ...) {
     char *why = world->result->why;
     size_t size = sizeof world->result->why;
     va_list arguments;

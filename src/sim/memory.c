@@ -5,8 +5,7 @@
 
 #include "world.h"
 
-static void *take(void *ctx, size_t size)
-{
+static void *take(void *ctx, size_t size) {
     struct sim_memory *memory = ctx;
     memory->requests++;
     if (memory->requests >= memory->fail_from && memory->requests <= memory->fail_to) {
@@ -21,8 +20,7 @@ static void *take(void *ctx, size_t size)
     return memset((uint8_t *)block + 16, 0xa5, size);
 }
 
-static void give(void *ctx, void *ptr, size_t size)
-{
+static void give(void *ctx, void *ptr, size_t size) {
     struct sim_memory *memory = ctx;
     void *block = (uint8_t *)ptr - 16;
     size_t was;
@@ -33,4 +31,6 @@ static void give(void *ctx, void *ptr, size_t size)
     free(block);
 }
 
-struct la_allocator sim_allocator(struct sim_memory *memory) { return (struct la_allocator){take, give, memory}; }
+struct la_allocator sim_allocator(struct sim_memory *memory) {
+    return (struct la_allocator){take, give, memory};
+}

@@ -10,8 +10,7 @@
 
 /* --- Packets --- */
 
-static struct sim_packet *packet_alloc(size_t len)
-{
+static struct sim_packet *packet_alloc(size_t len) {
     struct sim_packet *packet = malloc(sizeof *packet + len);
     if (!packet) abort();
     packet->next = NULL;
@@ -20,8 +19,7 @@ static struct sim_packet *packet_alloc(size_t len)
     return packet;
 }
 
-struct sim_packet *sim_packet_new(unsigned from, const struct la_packet *pieces)
-{
+struct sim_packet *sim_packet_new(unsigned from, const struct la_packet *pieces) {
     struct sim_packet *packet = packet_alloc(pieces->len);
     size_t at = 0;
     packet->from = from;
@@ -35,8 +33,7 @@ struct sim_packet *sim_packet_new(unsigned from, const struct la_packet *pieces)
     return packet;
 }
 
-struct sim_packet *sim_packet_copy(const struct sim_packet *packet)
-{
+struct sim_packet *sim_packet_copy(const struct sim_packet *packet) {
     struct sim_packet *copy = packet_alloc(packet->len);
     copy->from = packet->from;
     memcpy(copy->data, packet->data, packet->len);
@@ -49,8 +46,7 @@ void sim_packet_free(struct sim_packet *packet) { free(packet); }
 
 void sim_forward(struct sim_node *node, struct sim_packet *packet, la_time now) { node->forward(node, packet, now); }
 
-la_time sim_chain_next(const struct sim_node *first)
-{
+la_time sim_chain_next(const struct sim_node *first) {
     la_time next = LA_NEVER;
     for (const struct sim_node *node = first; node; node = node->next) {
         la_time at = node->next_run_at ? node->next_run_at(node) : LA_NEVER;
@@ -59,14 +55,12 @@ la_time sim_chain_next(const struct sim_node *first)
     return next;
 }
 
-void sim_chain_run(struct sim_node *first, la_time now)
-{
+void sim_chain_run(struct sim_node *first, la_time now) {
     for (struct sim_node *node = first; node; node = node->next)
         if (node->run) node->run(node, now);
 }
 
-void sim_chain_free(struct sim_node *first)
-{
+void sim_chain_free(struct sim_node *first) {
     while (first) {
         struct sim_node *next = first->next;
         if (first->free) first->free(first);
@@ -74,8 +68,7 @@ void sim_chain_free(struct sim_node *first)
     }
 }
 
-static void hear(const struct sim_ear *ear, const struct sim_packet *packet, const char *what, la_time now)
-{
+static void hear(const struct sim_ear *ear, const struct sim_packet *packet, const char *what, la_time now) {
     if (ear->heard) ear->heard(ear->ctx, packet, what, now);
 }
 
@@ -85,8 +78,7 @@ struct queue {
     struct sim_packet *first, *last;
 };
 
-static void queue_add(struct queue *queue, struct sim_packet *packet)
-{
+static void queue_add(struct queue *queue, struct sim_packet *packet) {
     struct sim_packet **at = &queue->first;
     if (queue->last && queue->last->due <= packet->due) at = &queue->last->next;
     while (*at && (*at)->due <= packet->due) at = &(*at)->next;
@@ -95,8 +87,7 @@ static void queue_add(struct queue *queue, struct sim_packet *packet)
     if (!packet->next) queue->last = packet;
 }
 
-static struct sim_packet *queue_take(struct queue *queue, la_time now)
-{
+static struct sim_packet *queue_take(struct queue *queue, la_time now) {
     struct sim_packet *packet = queue->first;
     if (!packet || packet->due > now) return NULL;
     queue->first = packet->next;
@@ -105,15 +96,13 @@ static struct sim_packet *queue_take(struct queue *queue, la_time now)
     return packet;
 }
 
-static void queue_free(struct queue *queue)
-{
+static void queue_free(struct queue *queue) {
     for (struct sim_packet *packet; (packet = queue_take(queue, LA_NEVER));) sim_packet_free(packet);
 }
 
 static la_time queue_due(const struct queue *queue) { return queue->first ? queue->first->due : LA_NEVER; }
 
-static void *node_new(size_t size)
-{
+static void *node_new(size_t size) {
     struct sim_node *node = calloc(1, size);
     if (!node) abort();
     return node;
@@ -131,8 +120,7 @@ struct chaos {
 /* The part of a packet of which each 16-bit word is in a checksum, and its length in whole words; 0: none is. The first
  * word of an IPv4 header is left alone, because it says how far its checksum reaches; so are the fields of an IPv6
  * header that no checksum covers, and ARP, which has none. */
-static size_t covered(enum la_link link, const struct sim_packet *packet, size_t *from)
-{
+static size_t covered(enum la_link link, const struct sim_packet *packet, size_t *from) {
     size_t ip = link == LA_LINK_ETHERNET ? 14 : 0;
     const uint8_t *p = packet->data;
     if (packet->len < ip + 28) return 0;
@@ -148,8 +136,7 @@ static size_t covered(enum la_link link, const struct sim_packet *packet, size_t
 }
 
 /* Flips one to four bits of one word: a change that the sum cannot miss (it is no multiple of 65535). */
-static bool corrupt(struct chaos *chaos, struct sim_packet *packet)
-{
+static bool corrupt(struct chaos *chaos, struct sim_packet *packet) {
     size_t from, words = covered(chaos->config.link, packet, &from);
     if (!words) return false;
     size_t at = from + 2 * (size_t)sim_below(&chaos->random, words);
@@ -162,8 +149,7 @@ static bool corrupt(struct chaos *chaos, struct sim_packet *packet)
     return true;
 }
 
-static void chaos_forward(struct sim_node *node, struct sim_packet *packet, la_time now)
-{
+static void chaos_forward(struct sim_node *node, struct sim_packet *packet, la_time now) {
     struct chaos *chaos = (struct chaos *)node;
     const struct sim_chaos_config *config = &chaos->config;
     bool healed = now >= config->heal_at;
@@ -185,8 +171,7 @@ static void chaos_forward(struct sim_node *node, struct sim_packet *packet, la_t
 
 static void node_free(struct sim_node *node) { free(node); }
 
-struct sim_node *sim_chaos_new(const struct sim_chaos_config *config, uint64_t seed, const struct sim_ear *ear)
-{
+struct sim_node *sim_chaos_new(const struct sim_chaos_config *config, uint64_t seed, const struct sim_ear *ear) {
     struct chaos *chaos = node_new(sizeof *chaos);
     chaos->node.forward = chaos_forward;
     chaos->node.free = node_free;
@@ -208,14 +193,12 @@ struct pipe {
 
 static la_time pipe_next(const struct sim_node *node) { return queue_due(&((const struct pipe *)node)->queue); }
 
-static void pipe_run(struct sim_node *node, la_time now)
-{
+static void pipe_run(struct sim_node *node, la_time now) {
     struct pipe *pipe = (struct pipe *)node;
     for (struct sim_packet *packet; (packet = queue_take(&pipe->queue, now));) sim_forward(node->next, packet, now);
 }
 
-static void pipe_forward(struct sim_node *node, struct sim_packet *packet, la_time now)
-{
+static void pipe_forward(struct sim_node *node, struct sim_packet *packet, la_time now) {
     struct pipe *pipe = (struct pipe *)node;
     uint64_t rate = pipe->config.rate;
     la_time start = pipe->free_at > now ? pipe->free_at : now;
@@ -229,14 +212,12 @@ static void pipe_forward(struct sim_node *node, struct sim_packet *packet, la_ti
     queue_add(&pipe->queue, packet);
 }
 
-static void pipe_free(struct sim_node *node)
-{
+static void pipe_free(struct sim_node *node) {
     queue_free(&((struct pipe *)node)->queue);
     free(node);
 }
 
-struct sim_node *sim_pipe_new(const struct sim_pipe_config *config, const struct sim_ear *ear)
-{
+struct sim_node *sim_pipe_new(const struct sim_pipe_config *config, const struct sim_ear *ear) {
     struct pipe *pipe = node_new(sizeof *pipe);
     pipe->node = (struct sim_node){NULL, pipe_forward, pipe_next, pipe_run, pipe_free};
     pipe->config = *config;
@@ -256,14 +237,12 @@ struct jitter {
 
 static la_time jitter_next(const struct sim_node *node) { return queue_due(&((const struct jitter *)node)->queue); }
 
-static void jitter_run(struct sim_node *node, la_time now)
-{
+static void jitter_run(struct sim_node *node, la_time now) {
     struct jitter *jitter = (struct jitter *)node;
     for (struct sim_packet *packet; (packet = queue_take(&jitter->queue, now));) sim_forward(node->next, packet, now);
 }
 
-static void jitter_forward(struct sim_node *node, struct sim_packet *packet, la_time now)
-{
+static void jitter_forward(struct sim_node *node, struct sim_packet *packet, la_time now) {
     struct jitter *jitter = (struct jitter *)node;
     if (now >= jitter->config.heal_at || !sim_ppm(&jitter->random, jitter->config.reorder_ppm)) {
         sim_forward(node->next, packet, now);
@@ -274,14 +253,12 @@ static void jitter_forward(struct sim_node *node, struct sim_packet *packet, la_
     queue_add(&jitter->queue, packet);
 }
 
-static void jitter_free(struct sim_node *node)
-{
+static void jitter_free(struct sim_node *node) {
     queue_free(&((struct jitter *)node)->queue);
     free(node);
 }
 
-struct sim_node *sim_jitter_new(const struct sim_jitter_config *config, uint64_t seed, const struct sim_ear *ear)
-{
+struct sim_node *sim_jitter_new(const struct sim_jitter_config *config, uint64_t seed, const struct sim_ear *ear) {
     struct jitter *jitter = node_new(sizeof *jitter);
     jitter->node = (struct sim_node){NULL, jitter_forward, jitter_next, jitter_run, jitter_free};
     jitter->config = *config;

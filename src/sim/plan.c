@@ -11,14 +11,13 @@ enum { STREAM_MAX = 200000 };
 
 static const char *const PROFILES[] = {"linux", "freebsd", "rfc"};
 
-static uint32_t some_ppm(struct sim_random *random, unsigned percent, uint32_t most)
-{
-    return sim_percent(random, percent) ? (uint32_t)sim_skewed(random, most) : 0;
+static uint32_t some_ppm(struct sim_random *random, unsigned percent, uint32_t most) {
+    if (!sim_percent(random, percent)) return 0;
+    return (uint32_t)(sim_percent(random, 50) ? sim_below(random, most) : sim_skewed(random, most));
 }
 
 /* Where time begins: at zero, in the middle, and just before the 32-bit millisecond clock of timestamps wraps. */
-static la_time some_start(struct sim_random *random)
-{
+static la_time some_start(struct sim_random *random) {
     static const la_time wrap = ((la_time)1 << 32) * LA_MS;
     switch (sim_below(random, 4)) {
     case 0: return 0;
@@ -31,8 +30,7 @@ static la_time some_start(struct sim_random *random)
 /* --- The network --- */
 
 /* Where the packets of a host go: chaos, pipe, jitter, exit. */
-static void plan_way(struct sim_host *host, const struct sim_ear *ear)
-{
+static void plan_way(struct sim_host *host, const struct sim_ear *ear) {
     struct sim_world *world = host->world;
     struct sim_random *random = &world->random;
     bool clean = sim_percent(random, 15);
@@ -40,10 +38,10 @@ static void plan_way(struct sim_host *host, const struct sim_ear *ear)
     struct sim_pipe_config pipe = {.heal_at = world->heal_at};
     struct sim_jitter_config jitter = {.heal_at = world->heal_at};
     if (!clean) {
-        chaos.loss_ppm = some_ppm(random, 70, 200000);
-        chaos.duplicate_ppm = some_ppm(random, 40, 100000);
-        chaos.corrupt_ppm = some_ppm(random, 40, 50000);
-        jitter.reorder_ppm = some_ppm(random, 50, 200000);
+        chaos.loss_ppm = some_ppm(random, 75, 200000);
+        chaos.duplicate_ppm = some_ppm(random, 50, 100000);
+        chaos.corrupt_ppm = some_ppm(random, 50, 50000);
+        jitter.reorder_ppm = some_ppm(random, 60, 300000);
         jitter.most = 1 + sim_skewed(random, 300 * LA_MS);
         if (sim_percent(random, 10)) {
             world->outage = true;
@@ -52,7 +50,7 @@ static void plan_way(struct sim_host *host, const struct sim_ear *ear)
         }
     }
     pipe.delay = sim_percent(random, 20) ? 0 : sim_skewed(random, 500 * LA_MS);
-    pipe.rate = sim_percent(random, 40) ? 0 : sim_between(random, 1, 100) * 1000000;
+    pipe.rate = sim_percent(random, 40) ? 0 : 200000 + sim_skewed(random, 50000000);
     pipe.queue = (size_t)sim_between(random, 4 * world->mtu, 500000);
 
     uint32_t harm = chaos.loss_ppm + chaos.corrupt_ppm;
@@ -64,8 +62,7 @@ static void plan_way(struct sim_host *host, const struct sim_ear *ear)
     host->exit.forward = sim_exit_forward;
 }
 
-static void heard(void *ctx, const struct sim_packet *packet, const char *what, la_time now)
-{
+static void heard(void *ctx, const struct sim_packet *packet, const char *what, la_time now) {
     struct sim_world *world = ctx;
     struct sim_result *result = world->result;
     (void)now;
@@ -78,8 +75,7 @@ static void heard(void *ctx, const struct sim_packet *packet, const char *what, 
     }
 }
 
-static void plan_host(struct sim_world *world, unsigned i)
-{
+static void plan_host(struct sim_world *world, unsigned i) {
     struct sim_random *random = &world->random;
     struct sim_host *host = &world->host[i];
     struct sim_ear ear = {heard, world};
@@ -100,13 +96,12 @@ static void plan_host(struct sim_world *world, unsigned i)
 
 /* --- Programs --- */
 
-static enum sim_style some_style(struct sim_random *random)
-{
+static enum sim_style some_style(struct sim_random *random) {
     static const struct {
         enum sim_style style;
         unsigned weight;
-    } row[] = {{SIM_ORDERLY, 40}, {SIM_LAST, 12},   {SIM_FORGET, 12}, {SIM_LINGER, 6},    {SIM_HURRY, 8}, {SIM_ABORT, 6},
-               {SIM_LINGER0, 4},  {SIM_SHUT_RD, 4}, {SIM_SLOTH, 4},   {SIM_SHUT_RDWR, 4}};
+    } row[] = {{SIM_ORDERLY, 40}, {SIM_LAST, 12},   {SIM_FORGET, 12}, {SIM_LINGER, 6}, {SIM_HURRY, 8},
+               {SIM_ABORT, 6},    {SIM_LINGER0, 4}, {SIM_SHUT_RD, 4}, {SIM_SLOTH, 4},  {SIM_SHUT_RDWR, 4}};
     uint64_t at = sim_below(random, 100);
     for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
         if (at < row[i].weight) return row[i].style;
@@ -115,11 +110,10 @@ static enum sim_style some_style(struct sim_random *random)
     return SIM_ORDERLY;
 }
 
-static void plan_options(struct sim_random *random, struct sim_plan *plan)
-{
-    if (sim_percent(random, 40)) plan->sndbuf = (int)sim_between(random, 2000, 100000);
-    if (sim_percent(random, 40)) plan->rcvbuf = (int)sim_between(random, 2000, 100000);
-    if (sim_percent(random, 10)) plan->maxseg = (int)sim_between(random, 400, 1400);
+static void plan_options(struct sim_random *random, struct sim_plan *plan) {
+    if (sim_percent(random, 40)) plan->sndbuf = 2000 + (int)sim_skewed(random, 100000);
+    if (sim_percent(random, 40)) plan->rcvbuf = 2000 + (int)sim_skewed(random, 100000);
+    if (sim_percent(random, 25)) plan->maxseg = (int)sim_between(random, 300, 1400);
     if (sim_percent(random, 5)) plan->user_timeout_ms = (int)sim_between(random, 5000, 60000);
     if (sim_percent(random, 10)) plan->linger2 = (int)sim_between(random, 1, 60);
     plan->nodelay = sim_percent(random, 30);
@@ -133,16 +127,15 @@ static void plan_options(struct sim_random *random, struct sim_plan *plan)
     plan->linger_s = (int)sim_between(random, 1, 10);
 }
 
-static void plan_program(struct sim_random *random, struct sim_plan *plan)
-{
+static void plan_program(struct sim_random *random, struct sim_plan *plan) {
     plan->style = some_style(random);
-    plan->total = sim_percent(random, 20) ? 0 : sim_skewed(random, STREAM_MAX);
+    plan->total = sim_percent(random, 15) ? 0 : sim_skewed(random, STREAM_MAX);
     plan->chunk = (size_t)(plan->total / 400 + 1 + sim_skewed(random, 16000));
-    plan->moment = sim_skewed(random, 20 * LA_SECOND);
+    plan->moment = sim_skewed(random, 10 * LA_SECOND);
     plan->copy_free = sim_percent(random, 30);
     if (sim_percent(random, 30)) {
         plan->pause_after = 1 + sim_skewed(random, 50000);
-        plan->pause = 1 + sim_skewed(random, 8 * LA_SECOND);
+        plan->pause = 1 + sim_below(random, 8 * LA_SECOND);
         plan->pauses = (unsigned)sim_between(random, 1, 20);
     }
     if (sim_percent(random, 20)) {
@@ -153,8 +146,7 @@ static void plan_program(struct sim_random *random, struct sim_plan *plan)
 }
 
 /* Whether this program, as planned, may be the cause of an end that is not orderly. */
-static bool disturbs(const struct sim_world *world, const struct sim_end *end)
-{
+static bool disturbs(const struct sim_world *world, const struct sim_end *end) {
     const struct sim_plan *plan = &end->plan, *peer = &end->peer->plan;
     bool lossy = world->loss_ppm >= 30000;
     if (plan->style >= SIM_HURRY && plan->style != SIM_SLOTH) return true;
@@ -166,8 +158,7 @@ static bool disturbs(const struct sim_world *world, const struct sim_end *end)
     return plan->user_timeout_ms > 0;
 }
 
-static void plan_conn(struct sim_world *world, unsigned i)
-{
+static void plan_conn(struct sim_world *world, unsigned i) {
     struct sim_random *random = &world->random;
     struct sim_conn *conn = &world->conn[i];
     unsigned client = (unsigned)sim_below(random, world->nhosts);
@@ -191,7 +182,8 @@ static void plan_conn(struct sim_world *world, unsigned i)
         end->write_pauses_left = end->plan.write_pauses;
     }
     conn->end[0].start_at = world->start + sim_skewed(random, 5 * LA_SECOND);
-    conn->end[1].start_at = conn->kind == SIM_SIMULTANEOUS ? conn->end[0].start_at + sim_below(random, 20 * LA_MS) : LA_NEVER;
+    conn->end[1].start_at =
+        conn->kind == SIM_SIMULTANEOUS ? conn->end[0].start_at + sim_below(random, 20 * LA_MS) : LA_NEVER;
     if (conn->kind == SIM_REFUSED) conn->end[1].phase = SIM_DONE;
     if (conn->end[0].plan.style == SIM_LAST && conn->end[1].plan.style == SIM_LAST)
         conn->end[0].plan.style = SIM_ORDERLY; /* Both would wait for the other's end of file. */
@@ -199,18 +191,18 @@ static void plan_conn(struct sim_world *world, unsigned i)
                    !disturbs(world, &conn->end[1]) && conn->end[1].host->listen_until == LA_NEVER;
 }
 
-void sim_plan_world(struct sim_world *world)
-{
-    static const uint32_t mtus[] = {1280, 1500, 1500, 1500, 4000, 9000};
+void sim_plan_world(struct sim_world *world) {
+    static const uint32_t mtus[] = {1280, 1280, 1500, 1500, 1500, 9000};
     struct sim_random *random = &world->random;
-    random->state = world->config->seed * 0x9e3779b97f4a7c15 + 1;
+    random->state = world->config->seed;
+    random->state = sim_next(random); /* Neighbouring seeds shall have nothing in common. */
     world->start = world->now = some_start(random);
-    world->heal_at = world->start + sim_skewed(random, 60 * LA_SECOND);
+    world->heal_at = world->start + sim_between(random, 1, 60) * LA_SECOND;
     world->limit = world->start + 6 * 3600 * LA_SECOND;
     world->link = sim_percent(random, 25) ? LA_LINK_ETHERNET : LA_LINK_IP;
     world->mtu = mtus[sim_below(random, sizeof mtus / sizeof *mtus)];
     world->nhosts = sim_percent(random, 25) ? 3 : 2;
-    world->nconns = (unsigned)(1 + sim_skewed(random, SIM_CONNS - 1));
+    world->nconns = (unsigned)sim_between(random, 1, SIM_CONNS - 2);
     for (unsigned i = 0; i < world->nhosts; i++) plan_host(world, i);
     for (unsigned i = 0; i < world->nconns; i++) plan_conn(world, i);
     world->result->connections = world->nconns;

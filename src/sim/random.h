@@ -10,8 +10,7 @@ struct sim_random {
 };
 
 /* splitmix64. */
-static inline uint64_t sim_next(struct sim_random *random)
-{
+static inline uint64_t sim_next(struct sim_random *random) {
     uint64_t z = random->state += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
@@ -22,8 +21,7 @@ static inline uint64_t sim_next(struct sim_random *random)
 static inline uint64_t sim_below(struct sim_random *random, uint64_t n) { return sim_next(random) % n; }
 
 /* low … high. */
-static inline uint64_t sim_between(struct sim_random *random, uint64_t low, uint64_t high)
-{
+static inline uint64_t sim_between(struct sim_random *random, uint64_t low, uint64_t high) {
     return low + sim_below(random, high - low + 1);
 }
 
@@ -31,11 +29,10 @@ static inline bool sim_percent(struct sim_random *random, unsigned percent) { re
 
 static inline bool sim_ppm(struct sim_random *random, uint32_t ppm) { return ppm && sim_below(random, 1000000) < ppm; }
 
-/* 0 … max, small ones as likely as large ones. */
-static inline uint64_t sim_skewed(struct sim_random *random, uint64_t max)
-{
+/* 0 … max, by the order of magnitude: up to max, a quarter of it, a sixteenth, … are chosen alike. */
+static inline uint64_t sim_skewed(struct sim_random *random, uint64_t max) {
     uint64_t range = max;
-    for (uint64_t n = sim_below(random, 10); n && range > 1; n--) range /= 3;
+    for (uint64_t n = sim_below(random, 5); n && range > 1; n--) range /= 4;
     return sim_below(random, range + 1);
 }
 

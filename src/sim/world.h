@@ -36,30 +36,30 @@ struct la_allocator sim_allocator(struct sim_memory *memory);
 
 /* How a program ends its connection. */
 enum sim_style {
-    SIM_ORDERLY,      /* Writes all, shuts down writing, reads to the end, closes. */
-    SIM_LAST,         /* Waits for the peer's end of file, then closes. */
-    SIM_FORGET,       /* Writes all and closes; the rest is the stack's business. */
-    SIM_LINGER,       /* The same with SO_LINGER {1, n}: waits for the end of it. */
-    SIM_HURRY,        /* Closes at a random moment. */
-    SIM_ABORT,        /* Resets at a random moment. */
-    SIM_LINGER0,      /* Closes at a random moment with SO_LINGER {1, 0}. */
-    SIM_SHUT_RD,      /* Shuts down reading at a random moment, writes all, closes. */
-    SIM_SHUT_RDWR,    /* Shuts down both at a random moment, closes later. */
-    SIM_SLOTH,        /* Reads and writes all, and closes long after. */
+    SIM_ORDERLY,   /* Writes all, shuts down writing, reads to the end, closes. */
+    SIM_LAST,      /* Waits for the peer's end of file, then closes. */
+    SIM_FORGET,    /* Writes all and closes; the rest is the stack's business. */
+    SIM_LINGER,    /* The same with SO_LINGER {1, n}: waits for the end of it. */
+    SIM_HURRY,     /* Closes at a random moment. */
+    SIM_ABORT,     /* Resets at a random moment. */
+    SIM_LINGER0,   /* Closes at a random moment with SO_LINGER {1, 0}. */
+    SIM_SHUT_RD,   /* Shuts down reading at a random moment, writes all, closes. */
+    SIM_SHUT_RDWR, /* Shuts down both at a random moment, closes later. */
+    SIM_SLOTH,     /* Reads and writes all, and closes long after. */
     SIM_NSTYLES,
 };
 
 /* What one program will do. */
 struct sim_plan {
     enum sim_style style;
-    uint64_t total;   /* Bytes to write. */
-    size_t chunk;     /* Bytes given in one call, and read in one call. */
-    la_time moment;   /* After the start: when a style that has one acts. */
-    bool copy_free;   /* peek/consume and reserve/commit. */
-    uint64_t pause_after;      /* Stops reading after every so many bytes … */
-    la_time pause;             /* … for so long … */
-    unsigned pauses;           /* … so often; 0: never. */
-    la_time write_pause;       /* Between writes. */
+    uint64_t total;       /* Bytes to write. */
+    size_t chunk;         /* Bytes given in one call, and read in one call. */
+    la_time moment;       /* After the start: when a style that has one acts. */
+    bool copy_free;       /* peek/consume and reserve/commit. */
+    uint64_t pause_after; /* Stops reading after every so many bytes … */
+    la_time pause;        /* … for so long … */
+    unsigned pauses;      /* … so often; 0: never. */
+    la_time write_pause;  /* Between writes. */
     unsigned write_pauses;
     /* Options; 0 or negative: not set. */
     int sndbuf, rcvbuf, maxseg, user_timeout_ms, linger2, linger_s;
@@ -93,10 +93,10 @@ struct sim_end {
     bool established;
     bool can_read, can_write; /* Until the stack says "again later"; from its event on. */
     bool shut_wr, shut_rd, eof;
-    unsigned postponed;       /* How often a sloth has not closed yet. */
-    bool ended;   /* Its stream has an end: shutdown or close, not reset. */
-    bool gave_up; /* Closed by the judge, because its peer was gone. */
-    int error;    /* Positive, the first one. */
+    unsigned postponed; /* How often a sloth has not closed yet. */
+    bool ended;         /* Its stream has an end: shutdown or close, not reset. */
+    bool gave_up;       /* Closed by the judge, because its peer was gone. */
+    int error;          /* Positive, the first one. */
 };
 
 enum sim_kind {
@@ -129,13 +129,12 @@ struct sim_host {
     struct la_addr addr[2]; /* IPv4, IPv6. */
     la_sock listener[SIM_LISTENERS];
     int backlog;
-    la_time listen_until;  /* The listeners close then. */
-    bool listened;         /* They were there at all. */
+    la_time listen_until;      /* The listeners close then. */
     int setting[SIM_SETTINGS]; /* Of sim_setting_names; -1: left alone. */
-    la_time send_gap;      /* The device takes one packet in this time; 0: all at once. */
-    la_time device_free;   /* When it takes the next. */
-    struct sim_node *up;   /* Its way into the network … */
-    struct sim_node exit;  /* … whose last node hands to the other hosts. */
+    la_time send_gap;          /* The device takes one packet in this time; 0: all at once. */
+    la_time device_free;       /* When it takes the next. */
+    struct sim_node *up;       /* Its way into the network … */
+    struct sim_node exit;      /* … whose last node hands to the other hosts. */
     uint64_t trace_serial;
     unsigned spins; /* Ticks at one moment. */
 };
@@ -190,8 +189,7 @@ la_time sim_end_next(const struct sim_end *end);
 /* Closes it, whatever its plan says. */
 void sim_end_give_up(struct sim_end *end);
 const char *sim_end_name(const struct sim_end *end, char text[32]);
-static inline uint64_t sim_end_tag(const struct sim_end *end)
-{
+static inline uint64_t sim_end_tag(const struct sim_end *end) {
     return end->conn->id * 2 + (end == &end->conn->end[1]) + 1;
 }
 

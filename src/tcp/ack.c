@@ -4,16 +4,22 @@
 
 /* A sample from the segment being timed, or from the echoed timestamp when that segment was sent again (RFC 6298, 3;
  * RFC 7323, 4.2). */
-static void measure(struct tcp_conn *c, const struct tcp_in *in, seq ack) {
+static bool measure(struct tcp_conn *c, const struct tcp_in *in, seq ack) {
     la_time now = c->tcp->env->now;
     const struct tcp_options *o = &in->seg.opt;
     if (c->is.rtt_timing && seq_geq(ack, c->rtt_seq)) {
         tcp_rtt_sample(c, now - c->rtt_at);
         c->is.rtt_timing = 0;
-    } else if (c->backoff && c->is.ts_on && o->has_ts && o->ts_ecr) {
-        uint32_t ms = tcp_clock_ms(c->tcp) + c->ts_offset - o->ts_ecr;
-        if (ms < 60u * 60 * 1000) tcp_rtt_sample(c, (la_time)ms * LA_MS);
+        return true;
     }
+    if (c->backoff && c->is.ts_on && o->has_ts && o->ts_ecr) {
+        uint32_t ms = tcp_clock_ms(c->tcp) + c->ts_offset - o->ts_ecr;
+        if (ms < 60u * 60 * 1000) {
+            tcp_rtt_sample(c, (la_time)ms * LA_MS);
+            return true;
+        }
+    }
+    return false;
 }
 
 void tcp_ack_syn(struct tcp_conn *c, seq ack) {
@@ -103,7 +109,7 @@ enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in) {
         }
         return GO_ON;
     }
-    measure(c, in, ack);
+    if (!measure(c, in, ack)) tcp_rtt_keep_backoff(c);
     tcp_recover_ack(c, ack, seq_len(c->snd_una, ack));
     advance(c, ack);
     tcp_window_update(c, in);

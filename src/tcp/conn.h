@@ -253,7 +253,7 @@ int tcp_port_listen_check(const struct tcp_conn *c);
 int tcp_port_connect(struct tcp_conn *c, struct iss_floor *floor);
 void tcp_port_join(struct tcp_conn *c); /* The listener's port, for an accepted connection. */
 void tcp_port_leave(struct tcp_conn *c);
-void tcp_port_count(struct tcp *tcp, uint16_t port, bool reuse, int change);
+void tcp_port_count(struct tcp *tcp, uint16_t port, bool strict, int change);
 struct tcp_conn *tcp_port_chain(const struct tcp *tcp, uint16_t port);
 struct tcp_conn *tcp_port_chain_next(const struct tcp_conn *c);
 
@@ -325,6 +325,7 @@ void tcp_syn_options(const struct tcp_conn *c, struct tcp_options *o);
 /* rtt.c */
 void tcp_rtt_init(struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, la_time rtt);
+void tcp_rtt_keep_backoff(struct tcp_conn *c);
 /* The current timeout, backoff included. */
 la_time tcp_rto(const struct tcp_conn *c);
 

@@ -89,7 +89,7 @@ void tcp_input(struct tcp *tcp, const struct ip_datagram *datagram) {
  * 4). */
 static bool in_flight(const struct tcp_conn *c, const struct ip_error *e) {
     seq quoted = seq_of(get32(e->quoted.data + 4));
-    return seq_leq(c->snd_una, quoted) && seq_leq(quoted, c->snd_max);
+    return seq_leq(c->snd_una, quoted) && seq_lt(quoted, c->snd_max);
 }
 
 static void connection_error(struct tcp_conn *c, const struct ip_error *e) {

@@ -11,8 +11,9 @@ static enum tcp_verdict syn_sent_ack_rst(struct tcp_conn *c, struct tcp_in *in) 
     const struct tcp_seg *s = &in->seg;
     bool ack = s->flags & TCP_ACK;
     if (ack && (seq_leq(s->ack, c->iss) || seq_gt(s->ack, c->snd_max))) {
-        tcp_drop(c, LA_D_SYN_SENT_ACK);
-        if (!(s->flags & TCP_RST)) tcp_reply_rst(c->tcp, in);
+        bool rst = s->flags & TCP_RST;
+        tcp_drop(c, rst ? LA_D_SYN_SENT_RST : LA_D_SYN_SENT_ACK);
+        if (!rst) tcp_reply_rst(c->tcp, in);
         return STOP;
     }
     if (s->flags & TCP_RST) {

@@ -30,6 +30,7 @@ void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
     uint16_t mss = o->has_mss ? o->mss : default_mss(c);
     c->peer_mss = mss < params->mss_min ? params->mss_min : mss;
     tcp_send_mss_update(c);
+    if (params->rcvbuf_mss_rounded) c->rcvbuf = (c->rcvbuf + c->mss - 1) / c->mss * c->mss;
     if (c->is.ts_on) {
         c->ts_recent = o->ts_val;
         c->ts_recent_at = tcp_clock_ms(c->tcp);

@@ -53,6 +53,7 @@ struct tcp_params {
     uint32_t rcvbuf_min, rcvbuf, rcvbuf_max;
     uint32_t sndbuf_min, sndbuf, sndbuf_max;
     bool rcvbuf_autotune;    /* Receive buffers grow to rcvbuf_max with what the program reads. */
+    bool sockbuf_doubled;    /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
     bool rcvbuf_mss_rounded; /* Round up to a multiple of the MSS (FreeBSD). */
     uint8_t wscale_fixed;    /* 255: from rcvbuf_max. */
 
@@ -69,7 +70,6 @@ struct tcp_params {
     uint8_t retries2;        /* Timeouts before the connection ends. */
     la_time keepidle, keepintvl;
     uint8_t keepcnt;
-    bool keepalive_data; /* Probes carry one old byte (RFC 1122 allows); otherwise none. */
 
     /* Sending. */
     uint32_t initial_window; /* Segments. */

@@ -4,7 +4,8 @@
  * Sockets that called bind() or listen() are also in the port's chain, because their addresses matter to others. Pages
  * of 256 ports are allocated when one of them is used and freed with the last user.
  *
- * SO_REUSEADDR as on Linux (C18): two sockets may share a port if both have it set and neither listens. */
+ * SO_REUSEADDR as on Linux (C18): two sockets may share a port if both have it set and neither listens. As on BSD, a
+ * record does not ask whether its socket had it: who sets it may bind beside TIME_WAIT. */
 #include "tcp/conn.h"
 
 struct port {
@@ -50,9 +51,9 @@ static void add_users(struct tcp *tcp, uint16_t port, struct port *p, int change
 }
 
 /* A user that is not chained comes (+1) or goes (-1). Its port's page exists while it is there. */
-void tcp_port_count(struct tcp *tcp, uint16_t port, bool reuse, int change) {
+void tcp_port_count(struct tcp *tcp, uint16_t port, bool strict, int change) {
     struct port *p = find(tcp, port);
-    if (!reuse) p->strict += (uint32_t)change;
+    if (strict) p->strict += (uint32_t)change;
     add_users(tcp, port, p, change);
 }
 
@@ -184,7 +185,7 @@ int tcp_port_connect(struct tcp_conn *c, struct iss_floor *floor) {
 void tcp_port_join(struct tcp_conn *c) {
     c->is.bound = 1;
     c->is.port_strict = !c->is.reuseaddr;
-    tcp_port_count(c->tcp, c->key.local_port, c->is.reuseaddr, 1);
+    tcp_port_count(c->tcp, c->key.local_port, c->is.port_strict, 1);
 }
 
 void tcp_port_leave(struct tcp_conn *c) {
@@ -195,6 +196,6 @@ void tcp_port_leave(struct tcp_conn *c) {
         unchain(c, p);
         add_users(c->tcp, c->key.local_port, p, -1);
     } else {
-        tcp_port_count(c->tcp, c->key.local_port, !c->is.port_strict, -1);
+        tcp_port_count(c->tcp, c->key.local_port, c->is.port_strict, -1);
     }
 }

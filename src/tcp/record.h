@@ -12,11 +12,13 @@ struct tw_record {
     uint32_t deadline;   /* The tick whose slot it is in, 32 bits of it. */
     seq snd_nxt, rcv_nxt;
     uint32_t ts_recent;
-    uint16_t wnd;      /* As last advertised. */
-    uint8_t linger2_s; /* TCP_LINGER2, 0: the setting. */
+    uint16_t wnd; /* As last advertised. */
+    union {
+        uint8_t linger2_s; /* FIN_WAIT_2: TCP_LINGER2, 0: the setting. */
+        uint8_t from;      /* TIME_WAIT: the state before (enum la_state). */
+    };
     uint8_t rcv_wscale : 4;
     uint8_t ts_on : 1;
-    uint8_t reuse : 1;      /* The socket had SO_REUSEADDR. */
     uint8_t fin_wait_2 : 1; /* Otherwise TIME_WAIT. */
 };
 

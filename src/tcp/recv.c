@@ -109,10 +109,9 @@ static void out_of_order(struct tcp_conn *c, const struct tcp_seg *s) {
 }
 
 /* Data for an owner that is gone: RFC 2525, 2.17; RFC 9293, 3.6.1. */
-static enum tcp_verdict nobody_reads(struct tcp_conn *c, const struct tcp_seg *s) {
+static enum tcp_verdict nobody_reads(struct tcp_conn *c, const struct tcp_in *in) {
     tcp_drop(c, LA_D_DATA_AFTER_CLOSE);
-    c->rcv_nxt = seq_add(s->seq, (uint32_t)s->data.len);
-    tcp_reply_conn(c, TCP_RST | TCP_ACK);
+    tcp_reply_rst(c->tcp, in);
     tcp_end(c, 0, LA_CAUSE_STACK, LA_D_DATA_AFTER_CLOSE);
     return GONE;
 }
@@ -136,7 +135,7 @@ enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
         tcp_drop(c, LA_D_DATA_AFTER_FIN);
         return STOP;
     }
-    if (s->data.len && c->is.orphan) return nobody_reads(c, s);
+    if (s->data.len && c->is.orphan) return nobody_reads(c, in);
     if (!s->data.len) {
         note_fin(c, s);
         return GO_ON;

@@ -28,6 +28,12 @@ void tcp_rtt_sample(struct tcp_conn *c, la_time rtt) {
     compute(c);
 }
 
+/* Karn: an ACK of something sent twice measures nothing, so the backed-off timeout stays until something does. */
+void tcp_rtt_keep_backoff(struct tcp_conn *c) {
+    c->rto_us = (uint32_t)(tcp_rto(c) / LA_US);
+    c->backoff = 0;
+}
+
 /* RFC 6298, 5.5: doubled with every timeout, bounded. */
 la_time tcp_rto(const struct tcp_conn *c) {
     la_time rto = (la_time)c->rto_us * LA_US, max = c->tcp->params.rto_max;

@@ -38,14 +38,17 @@ static void set_sndbuf(struct tcp_conn *c, int value) {
     c->sndbuf = clamp((uint32_t)value, p->sndbuf_min, p->sndbuf_max);
     c->is.sndbuf_set = 1;
 }
-static int get_sndbuf(struct tcp_conn *c) { return (int)c->sndbuf; }
+static int told(const struct tcp_conn *c, uint32_t size) {
+    return (int)(c->tcp->params.sockbuf_doubled ? 2 * size : size);
+}
+static int get_sndbuf(struct tcp_conn *c) { return told(c, c->sndbuf); }
 /* The window that was promised stays promised: rcv_adv does not move back. */
 static void set_rcvbuf(struct tcp_conn *c, int value) {
     const struct tcp_params *p = &c->tcp->params;
     c->rcvbuf = clamp((uint32_t)value, p->rcvbuf_min, p->rcvbuf_max);
     c->is.rcvbuf_set = 1;
 }
-static int get_rcvbuf(struct tcp_conn *c) { return (int)c->rcvbuf; }
+static int get_rcvbuf(struct tcp_conn *c) { return told(c, c->rcvbuf); }
 
 static void set_keepalive(struct tcp_conn *c, int value) {
     c->is.keepalive = value != 0;

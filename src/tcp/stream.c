@@ -16,7 +16,7 @@ static int64_t send_blocked(struct tcp_conn *c) {
     if (c->error) return -take_error(c);
     if (opening(c)) return c->is.fin_queued ? -LA_EPIPE : -LA_EAGAIN;
     if (tcp_may_send(c)) return 0;
-    return c->moves == 0 || c->state == LA_LISTEN ? -LA_ENOTCONN : -LA_EPIPE;
+    return -LA_EPIPE;
 }
 
 static uint32_t send_room(struct tcp_conn *c) {
@@ -67,7 +67,7 @@ int64_t tcp_reserve(struct tcp *tcp, la_sock sock, size_t len, struct la_room *r
 int tcp_commit(struct tcp *tcp, la_sock sock, size_t len) {
     struct tcp_conn *c = tcp_conn_of(tcp, sock);
     if (!c) return -LA_EBADF;
-    if (!tcp_may_send(c)) return c->moves == 0 ? -LA_ENOTCONN : -LA_EPIPE;
+    if (!tcp_may_send(c)) return -LA_EPIPE;
     if (len > send_room(c) || !buffer_covers(&c->snd, c->snd_una, c->snd_end, len)) return -LA_EINVAL;
     if (len) sent_by_user(c, (uint32_t)len);
     return 0;

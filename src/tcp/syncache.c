@@ -22,6 +22,8 @@ void tcp_syncache_init(struct tcp *tcp) {
 }
 
 void tcp_syncache_free(struct tcp *tcp) {
+    for (uint32_t i = 0; (i = pool_next(&tcp->embryos, i)) != POOL_NONE; i++)
+        wheel_disarm(tcp->wheel, &at(tcp, i)->node);
     table_free(&tcp->embryo_tuples);
     pool_free(&tcp->embryos);
 }
@@ -291,7 +293,7 @@ static void adopt(struct tcp_conn *c, const struct embryo *e) {
     tcp_open_agree(c, &syn);
     c->rcv_adv = seq_add(c->rcv_nxt, e->wnd);
     c->snd_nxt = c->snd_max = seq_add(e->iss, 1);
-    if (e->retries == 0 && e->at < c->tcp->env->now) { /* The handshake is a round trip, unless SYN+ACK was repeated. */
+    if (e->retries == 0) { /* The handshake is a round trip, unless SYN+ACK was repeated. */
         c->is.rtt_timing = 1;
         c->rtt_at = e->at;
         c->rtt_seq = c->snd_max;

@@ -22,14 +22,17 @@ void tcp_init(struct tcp *tcp, struct env *env, struct wheel *wheel, struct ip *
     tcp_timewait_init(tcp);
 }
 
+/* Nodes leave the wheel one by one, because other layers still use it. */
 void tcp_free(struct tcp *tcp) {
     for (uint32_t i = 0; (i = pool_next(&tcp->conns, i)) != POOL_NONE; i++) {
         struct tcp_conn *c = tcp_conn_at(tcp, i);
+        wheel_disarm(tcp->wheel, &c->node);
         buffer_clear(&c->snd, &tcp->slabs);
         buffer_clear(&c->rcv, &tcp->slabs);
         ranges_free(&c->ooo, tcp->env);
         if (c->listen) env_release(tcp->env, c->listen, sizeof *c->listen);
     }
+    wheel_disarm(tcp->wheel, &tcp->tw_node);
     tcp_timewait_free(tcp);
     tcp_syncache_free(tcp);
     tcp_ports_free(tcp);

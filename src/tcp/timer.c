@@ -43,8 +43,8 @@ void tcp_timer_rexmit(struct tcp_conn *c) {
 /* How many times something is sent again before the connection ends. */
 uint8_t tcp_retries_max(const struct tcp_conn *c) {
     const struct tcp_params *params = &c->tcp->params;
-    if (c->state == LA_SYN_SENT) return c->syn_retries ? c->syn_retries : params->syn_retries;
-    if (c->state == LA_SYN_RCVD) return params->synack_retries;
+    if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD)
+        return c->syn_retries ? c->syn_retries : params->syn_retries;
     if (c->is.orphan) return params->orphan_retries ? params->orphan_retries : 8;
     return params->retries2;
 }
@@ -59,6 +59,7 @@ static enum tcp_verdict retransmit(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max)) return GO_ON;
     if (c->backoff >= tcp_retries_max(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     env_count(c->tcp->env, LA_C_RTOS);
+    if (c->backoff == c->tcp->params.retries1) tcp_path_refresh(c); /* RFC 9293, 3.8.3 (a): is the path right? */
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) {
         c->snd_nxt = c->iss;
         tcp_mark(c, MARK_SEND);

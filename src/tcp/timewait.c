@@ -108,7 +108,7 @@ static void end(struct tcp *tcp, uint32_t index, enum la_cause cause, uint8_t wh
     move(tcp, r, LA_CLOSED, cause, what);
     table_remove(&tcp->record_tuples, tcp_key_hash(tcp, &r->key), index);
     unlink_slot(tcp, r);
-    tcp_port_count(tcp, r->key.local_port, r->reuse, -1);
+    tcp_port_count(tcp, r->key.local_port, false, -1);
     pool_put(&tcp->records, index);
 }
 
@@ -124,13 +124,15 @@ static void fill(const struct tcp_conn *c, struct tw_record *r) {
     r->snd_nxt = c->snd_nxt;
     r->rcv_nxt = c->rcv_nxt;
     r->ts_recent = c->ts_recent;
-    r->wnd = seq_diff(c->rcv_adv, c->rcv_nxt) > 0 ? (uint16_t)(seq_len(c->rcv_nxt, c->rcv_adv) >> c->rcv_wscale) : 0;
+    if (seq_gt(c->rcv_adv, c->rcv_nxt)) r->wnd = (uint16_t)(seq_len(c->rcv_nxt, c->rcv_adv) >> c->rcv_wscale);
     r->rcv_wscale = c->rcv_wscale & 15u;
     r->ts_on = c->is.ts_on;
-    r->reuse = c->is.reuseaddr;
     r->fin_wait_2 = c->state == LA_FIN_WAIT_2;
     int32_t linger2 = c->linger2_s;
-    r->linger2_s = (uint8_t)(linger2 > 255 ? 255 : linger2 > 0 ? linger2 : 0);
+    if (!r->fin_wait_2)
+        r->from = c->history[(c->moves - 1) % LA_HISTORY].from;
+    else
+        r->linger2_s = (uint8_t)(linger2 > 255 ? 255 : linger2);
 }
 
 static bool make(struct tcp_conn *c) {
@@ -147,7 +149,7 @@ static bool make(struct tcp_conn *c) {
     }
     if (tcp->records.live == 1) tcp->tw_tick = tcp->env->now >> SLOT_SHIFT;
     link_slot(tcp, r, index, tcp->env->now + duration(tcp, r));
-    tcp_port_count(tcp, r->key.local_port, r->reuse, 1);
+    tcp_port_count(tcp, r->key.local_port, false, 1);
     tcp->count[c->state]++;
     if (!r->fin_wait_2) env_count(tcp->env, LA_C_TIME_WAIT_MADE);
     arm(tcp);
@@ -175,6 +177,11 @@ static void leave_object(struct tcp_conn *c) {
 }
 
 void tcp_timewait_enter(struct tcp_conn *c) {
+    if (c->state == LA_FIN_WAIT_2 && c->linger2_s < 0) { /* TCP_LINGER2: no FIN_WAIT_2 without owner. */
+        tcp_reply_conn(c, TCP_RST | TCP_ACK);
+        tcp_end(c, 0, LA_CAUSE_CALL, LA_CALL_CLOSE);
+        return;
+    }
     if (c->marks & MARK_ACK) tcp_reply_conn(c, TCP_ACK);
     if (make(c)) {
         leave_object(c);
@@ -243,17 +250,23 @@ static bool newer_syn(const struct tw_record *r, const struct tcp_seg *s) {
     return seq_gt(s->seq, r->rcv_nxt);
 }
 
+static bool old_timestamp(const struct tw_record *r, const struct tcp_seg *s) {
+    return r->ts_on && s->opt.has_ts && (int32_t)(s->opt.ts_val - r->ts_recent) < 0;
+}
+
 static enum tw_answer syn(struct tcp *tcp, uint32_t index, struct tcp_in *in, struct iss_floor *floor) {
     struct tw_record *r = at(tcp, index);
-    if (!r->fin_wait_2 && newer_syn(r, &in->seg)) {
+    bool only_syn = (in->seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    bool wanted = only_syn && !r->fin_wait_2 && tcp_find_listener(tcp, &in->key);
+    if (wanted && newer_syn(r, &in->seg)) {
         *floor = (struct iss_floor){true, seq_add(r->snd_nxt, 65536)};
         env_count(tcp->env, LA_C_TIME_WAIT_REUSED);
         end(tcp, index, LA_CAUSE_SEGMENT, tcp_what(&in->seg));
         arm(tcp);
         return TW_NEW_SYN;
     }
-    env_drop(tcp->env, LA_D_TW_OLD);
-    if (tcp->params.tw_syn == TW_SYN_ACK || r->fin_wait_2) answer(tcp, r, TCP_ACK);
+    env_drop(tcp->env, old_timestamp(r, &in->seg) ? LA_D_TW_PAWS : LA_D_TW_OLD);
+    if (!wanted || tcp->params.tw_syn == TW_SYN_ACK) answer(tcp, r, TCP_ACK);
     return TW_DONE;
 }
 
@@ -270,40 +283,46 @@ static void rst(struct tcp *tcp, uint32_t index, const struct tcp_seg *s) {
     arm(tcp);
 }
 
+static bool in_window(const struct tw_record *r, const struct tcp_seg *s) {
+    uint32_t len = tcp_seg_len(s), wnd = (uint32_t)r->wnd << r->rcv_wscale;
+    if (!wnd) return len == 0 && seq_eq(s->seq, r->rcv_nxt);
+    return seq_within(s->seq, r->rcv_nxt, wnd) || (len && seq_within(seq_add(s->seq, len - 1), r->rcv_nxt, wnd));
+}
+
 /* FIN_WAIT_2 without owner: data is answered with RST, the FIN leads to TIME_WAIT, which is the same record. */
-static void fin_wait_2(struct tcp *tcp, uint32_t index, const struct tcp_seg *s) {
+static void fin_wait_2(struct tcp *tcp, uint32_t index, const struct tcp_in *in) {
     struct tw_record *r = at(tcp, index);
-    seq data_end = seq_add(s->seq, (uint32_t)s->data.len);
-    if (seq_gt(data_end, r->rcv_nxt)) {
+    const struct tcp_seg *s = &in->seg;
+    if (!in_window(r, s)) {
+        env_drop(tcp->env, LA_D_TW_OLD);
+        answer(tcp, r, TCP_ACK);
+        return;
+    }
+    if (s->data.len) {
         env_drop(tcp->env, LA_D_DATA_AFTER_CLOSE);
-        r->rcv_nxt = data_end;
-        answer(tcp, r, TCP_RST | TCP_ACK);
+        tcp_reply_rst(tcp, in);
         end(tcp, index, LA_CAUSE_STACK, LA_D_DATA_AFTER_CLOSE);
         arm(tcp);
         return;
     }
-    if (s->flags & TCP_FIN && seq_eq(data_end, r->rcv_nxt)) {
-        r->rcv_nxt = seq_add(r->rcv_nxt, 1);
+    if (!(s->flags & TCP_FIN)) return;
+    if (!seq_eq(s->seq, r->rcv_nxt)) { /* Data before it is missing; it will be sent again, and end this. */
         answer(tcp, r, TCP_ACK);
-        move(tcp, r, LA_TIME_WAIT, LA_CAUSE_SEGMENT, tcp_what(s));
-        r->fin_wait_2 = 0;
-        env_count(tcp->env, LA_C_TIME_WAIT_MADE);
-        restart(tcp, index);
         return;
     }
-    if (!seq_eq(s->seq, r->rcv_nxt)) {
-        env_drop(tcp->env, LA_D_TW_OLD);
-        answer(tcp, r, TCP_ACK);
-    }
-}
-
-static bool old_timestamp(const struct tw_record *r, const struct tcp_seg *s) {
-    return r->ts_on && s->opt.has_ts && (int32_t)(s->opt.ts_val - r->ts_recent) < 0;
+    r->rcv_nxt = seq_add(r->rcv_nxt, 1);
+    answer(tcp, r, TCP_ACK);
+    move(tcp, r, LA_TIME_WAIT, LA_CAUSE_SEGMENT, tcp_what(s));
+    r->fin_wait_2 = 0;
+    r->from = LA_FIN_WAIT_2;
+    env_count(tcp->env, LA_C_TIME_WAIT_MADE);
+    restart(tcp, index);
 }
 
 /* RFC 9293, 3.10.7.4, in its order. What is not acceptable is answered with an ACK; of what is, only the FIN again
  * means something. */
-static void segment(struct tcp *tcp, uint32_t index, const struct tcp_seg *s) {
+static void segment(struct tcp *tcp, uint32_t index, const struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
     struct tw_record *r = at(tcp, index);
     if (old_timestamp(r, s)) {
         env_drop(tcp->env, LA_D_TW_PAWS);
@@ -316,7 +335,7 @@ static void segment(struct tcp *tcp, uint32_t index, const struct tcp_seg *s) {
     }
     if (r->ts_on && s->opt.has_ts && seq_leq(s->seq, r->rcv_nxt)) r->ts_recent = s->opt.ts_val;
     if (r->fin_wait_2) {
-        fin_wait_2(tcp, index, s);
+        fin_wait_2(tcp, index, in);
         return;
     }
     if (tcp_seg_len(s) == 0 && seq_eq(s->seq, r->rcv_nxt)) return; /* The ACK of a simultaneous close. */
@@ -338,7 +357,7 @@ enum tw_answer tcp_timewait_input(struct tcp *tcp, struct tcp_in *in, struct iss
         return TW_DONE;
     }
     if (s->flags & TCP_SYN) return syn(tcp, index, in, floor);
-    segment(tcp, index, s);
+    segment(tcp, index, in);
     return TW_DONE;
 }
 
@@ -361,8 +380,12 @@ void tcp_record_fill(const struct tcp *tcp, const struct tw_record *r, struct la
     enum la_timer timer = r->fin_wait_2 ? LA_TIMER_FIN_WAIT_2 : LA_TIMER_TIME_WAIT;
     la_time until = deadline(tcp, r), lasts = duration(tcp, r);
     info->state = r->fin_wait_2 ? LA_FIN_WAIT_2 : LA_TIME_WAIT;
+    uint8_t from = r->fin_wait_2 ? LA_FIN_WAIT_1 : r->from;
     info->since = until > lasts ? until - lasts : 0;
     if (info->since > tcp->env->now) info->since = tcp->env->now;
+    info->moves = info->nhistory = 1; /* The record remembers its last move. */
+    uint8_t flags = from == LA_CLOSING || r->fin_wait_2 ? TCP_ACK : TCP_FIN | TCP_ACK;
+    info->history[0] = (struct la_move){info->since, from, (uint8_t)info->state, LA_CAUSE_SEGMENT, flags};
     info->compact = true;
     info->fin_sent = info->fin_acked = true;
     info->fin_received = !r->fin_wait_2;

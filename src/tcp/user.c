@@ -83,7 +83,7 @@ static int connect_again(struct tcp_conn *c) {
         return -error;
     }
     if (c->state == LA_CLOSED || c->state == LA_LISTEN) return c->state == LA_LISTEN ? -LA_EISCONN : -LA_ECONNABORTED;
-    if (c->is.connect_done) return -LA_EISCONN;
+    if (c->is.connect_done || c->is.passive) return -LA_EISCONN;
     c->is.connect_done = 1;
     return 0;
 }

@@ -60,7 +60,7 @@ static enum tcp_verdict out_of_window(struct tcp_conn *c, const struct tcp_seg *
         if (may_challenge(c)) tcp_mark(c, MARK_ACK);
         return STOP;
     }
-    if (old && (s->flags & TCP_FIN) && c->state == LA_CLOSING && c->tcp->params.closing_resend_fin) {
+    if (old && c->state == LA_CLOSING && c->tcp->params.closing_resend_fin) {
         c->snd_nxt = c->snd_una;
         tcp_mark(c, MARK_SEND);
     }

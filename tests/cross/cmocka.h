@@ -1,7 +1,6 @@
 /* The part of cmocka that the tests use, in one header: for machines that Debian has no cmocka for (32-bit and
  * big-endian builds). Test cases run in order; a failed assertion ends its case; the summary reads like cmocka's.
- *
- * Included once per program: each test is one source file. */
+ Its one variable is in cmocka.c. */
 #ifndef CROSS_CMOCKA_H
 #define CROSS_CMOCKA_H
 
@@ -40,7 +39,6 @@ struct CMUnitTest {
 
 /* How the case that runs now ends early: 1 failed, 2 skipped. */
 extern jmp_buf cross_end;
-jmp_buf cross_end;
 
 #define cross_fail(...)                                                                                                \
     do {                                                                                                               \
@@ -56,11 +54,18 @@ static inline void cross_is(bool ok, const char *text, const char *file, int lin
     longjmp(cross_end, 1);
 }
 
-/* cmocka compares as its widest unsigned type; the casts below keep signs, as its own do. */
-static inline void cross_compare(bool ok, uintmax_t a, uintmax_t b, const char *text, const char *file, int line) {
-    if (ok) return;
-    printf("%s:%d: error: %s: %#" PRIxMAX ", %#" PRIxMAX "\n", file, line, text, a, b);
+/* `a` is compared with [low, high], all as cmocka does it: in the widest unsigned type, keeping signs. */
+static inline void cross_range(bool in, uintmax_t a, uintmax_t low, uintmax_t high, const char *text, const char *file,
+                               int line) {
+    if ((a >= low && a <= high) == in) return;
+    printf("%s:%d: error: %s: %#" PRIxMAX ", %#" PRIxMAX, file, line, text, a, low);
+    if (low != high) printf(" to %#" PRIxMAX, high);
+    printf("\n");
     longjmp(cross_end, 1);
+}
+
+static inline void cross_equal(bool equal, uintmax_t a, uintmax_t b, const char *text, const char *file, int line) {
+    cross_range(equal, a, b, b, text, file, line);
 }
 
 static inline void cross_memory(const void *a, const void *b, size_t n, bool equal, const char *file, int line) {
@@ -75,9 +80,6 @@ static inline void cross_memory(const void *a, const void *b, size_t n, bool equ
     longjmp(cross_end, 1);
 }
 
-#define CROSS_WIDE(x) ((uintmax_t)(x))
-#define CROSS_COMPARE(a, op, b, text)                                                                                  \
-    cross_compare(CROSS_WIDE(a) op CROSS_WIDE(b), CROSS_WIDE(a), CROSS_WIDE(b), text, __FILE__, __LINE__)
 #define CROSS_PLACE(x) ((uintmax_t)(uintptr_t)(x))
 
 #define assert_true(x) cross_is((x) != 0, #x " is false", __FILE__, __LINE__)
@@ -85,18 +87,14 @@ static inline void cross_memory(const void *a, const void *b, size_t n, bool equ
 #define assert_non_null(x) cross_is((x) != NULL, #x " is NULL", __FILE__, __LINE__)
 #define assert_null(x) cross_is((x) == NULL, #x " is not NULL", __FILE__, __LINE__)
 #define assert_return_code(x, error) cross_is((x) >= 0, #x " is negative", __FILE__, __LINE__)
-#define assert_int_equal(a, b) CROSS_COMPARE(a, ==, b, #a " != " #b)
-#define assert_int_not_equal(a, b) CROSS_COMPARE(a, !=, b, #a " == " #b)
+#define assert_int_equal(a, b) cross_equal(true, (uintmax_t)(a), (uintmax_t)(b), #a " != " #b, __FILE__, __LINE__)
+#define assert_int_not_equal(a, b) cross_equal(false, (uintmax_t)(a), (uintmax_t)(b), #a " == " #b, __FILE__, __LINE__)
 #define assert_in_range(x, low, high)                                                                                  \
-    CROSS_COMPARE(CROSS_WIDE(x) >= CROSS_WIDE(low) && CROSS_WIDE(x) <= CROSS_WIDE(high), ==, 1, #x " is out of range")
+    cross_range(true, (uintmax_t)(x), (uintmax_t)(low), (uintmax_t)(high), #x " is out of range", __FILE__, __LINE__)
 #define assert_not_in_range(x, low, high)                                                                              \
-    CROSS_COMPARE(CROSS_WIDE(x) >= CROSS_WIDE(low) && CROSS_WIDE(x) <= CROSS_WIDE(high), ==, 0, #x " is in the range")
-#define assert_ptr_equal(a, b)                                                                                         \
-    cross_compare((const void *)(a) == (const void *)(b), CROSS_PLACE(a), CROSS_PLACE(b), #a " != " #b, __FILE__,      \
-                  __LINE__)
-#define assert_ptr_not_equal(a, b)                                                                                     \
-    cross_compare((const void *)(a) != (const void *)(b), CROSS_PLACE(a), CROSS_PLACE(b), #a " == " #b, __FILE__,      \
-                  __LINE__)
+    cross_range(false, (uintmax_t)(x), (uintmax_t)(low), (uintmax_t)(high), #x " is in the range", __FILE__, __LINE__)
+#define assert_ptr_equal(a, b) cross_equal(true, CROSS_PLACE(a), CROSS_PLACE(b), #a " != " #b, __FILE__, __LINE__)
+#define assert_ptr_not_equal(a, b) cross_equal(false, CROSS_PLACE(a), CROSS_PLACE(b), #a " == " #b, __FILE__, __LINE__)
 #define assert_string_equal(a, b) cross_is(strcmp(a, b) == 0, #a " is not the text " #b, __FILE__, __LINE__)
 #define assert_string_not_equal(a, b) cross_is(strcmp(a, b) != 0, #a " is the text " #b, __FILE__, __LINE__)
 #define assert_memory_equal(a, b, n) cross_memory(a, b, n, true, __FILE__, __LINE__)

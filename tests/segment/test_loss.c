@@ -100,13 +100,45 @@ static void round_trips_set_the_timeout(void **unused) {
     for (uint32_t i = 0; i < 40; i++) {
         assert_int_equal(u_send(100), 100);
         SENDS(1 + i * 100, 100);
+        advance(150);
+        ACKS(101 + i * 100);
+    }
+    assert_true(rig_info(&info));
+    within(info.srtt / LA_MS, 140, 151);
+    within(info.rto / LA_MS, 200, 400);
+    tx_none();
+}
+
+/* RFC 6298, 5.5 and 5.7 (Karn): the doubled timeout stays until a segment that was sent once has been measured.
+ * Otherwise a path slower than the timeout would never be measured at all. */
+static void a_doubled_timeout_stays_until_there_is_a_sample(void **unused) {
+    (void)unused;
+    bring(LA_ESTABLISHED, PASSIVE);
+    assert_int_equal(u_send(100), 100);
+    SENDS(1, 100);
+    wait_tx(1000);
+    SENDS(1, 100);
+    wait_tx(1000);
+    SENDS(1, 100);
+    ACKS(101);
+    assert_int_equal(u_send(100), 100);
+    SENDS(101, 100);
+    within(wait_tx(2000), 700, 900);
+}
+
+static void a_path_slower_than_the_first_timeout_is_measured(void **unused) {
+    (void)unused;
+    bring(LA_ESTABLISHED, PASSIVE);
+    struct la_conn_info info;
+    for (uint32_t i = 0; i < 40; i++) {
+        assert_int_equal(u_send(100), 100);
         advance(500);
         tx_skip();
         ACKS(101 + i * 100);
     }
     assert_true(rig_info(&info));
-    within(info.srtt / LA_MS, 100, 510);
-    assert_true(info.rto >= info.srtt);
+    within(info.srtt / LA_MS, 300, 510);
+    assert_true(info.rto > 500 * LA_MS);
 }
 
 static void three_duplicate_acks_repeat_the_segment_at_once(void **unused) {
@@ -283,6 +315,8 @@ int main(void) {
         RIG_TEST(the_timer_restarts_when_new_data_is_acknowledged),
         RIG_TEST(a_repeated_segment_gives_no_round_trip_sample),
         RIG_TEST(round_trips_set_the_timeout),
+        RIG_TEST(a_doubled_timeout_stays_until_there_is_a_sample),
+        RIG_TEST(a_path_slower_than_the_first_timeout_is_measured),
         RIG_TEST(three_duplicate_acks_repeat_the_segment_at_once),
         RIG_TEST(a_partial_ack_repeats_the_next_hole_at_once),
         RIG_TEST(duplicate_acks_that_carry_data_or_a_window_do_not_count),

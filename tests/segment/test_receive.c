@@ -156,6 +156,39 @@ static void the_right_edge_never_moves_left(void **unused) {
     }
 }
 
+/* RFC 7323, 2.4: what rounding to the scale would take away is not given first. */
+static void the_right_edge_of_a_scaled_window_never_moves_left(void **unused) {
+    (void)unused;
+    rig.t->wscale = 2;
+    bring(LA_ESTABLISHED, PASSIVE);
+    uint32_t at = 1, edge = R(1);
+    for (unsigned i = 0; i < 60; i++) {
+        DATA(at, 777);
+        at += 777;
+        advance(50);
+        struct la_segment s;
+        while (tx_any(&s)) {
+            uint32_t now = s.ack + ((uint32_t)s.wnd << rig.t->scale);
+            assert_true((int32_t)(now - edge) >= 0);
+            edge = now;
+        }
+    }
+}
+
+/* A program that reads as fast as data comes sends no ACK of its own: the window is as open as it can be. */
+static void reading_from_an_open_window_sends_nothing(void **unused) {
+    (void)unused;
+    open_without_quickacks();
+    for (uint32_t i = 0; i < 4; i++) {
+        DATA(1 + i * 100, 100);
+        assert_int_equal(u_recv(100), 100);
+        if (i % 2 == 0)
+            tx_none();
+        else
+            tx(SEG(.seq = L(1), .ack = R(101 + i * 100), .flags = ACK));
+    }
+}
+
 static void a_closed_window_opens_by_a_worthwhile_step_only(void **unused) {
     (void)unused;
     bring(LA_ESTABLISHED, PASSIVE);
@@ -267,6 +300,8 @@ int main(void) {
         RIG_TEST(an_old_segment_with_a_new_end_is_taken),
         RIG_TEST(a_reader_that_does_not_read_closes_the_window),
         RIG_TEST(the_right_edge_never_moves_left),
+        RIG_TEST(the_right_edge_of_a_scaled_window_never_moves_left),
+        RIG_TEST(reading_from_an_open_window_sends_nothing),
         RIG_TEST(a_closed_window_opens_by_a_worthwhile_step_only),
         RIG_TEST(reading_opens_the_window_with_an_update),
         RIG_TEST(ack_and_rst_are_taken_while_the_window_is_closed),

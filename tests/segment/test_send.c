@@ -108,10 +108,11 @@ static void the_initial_window_is_ten_segments(void **unused) {
 
 static void close_the_window(void) {
     bring(LA_ESTABLISHED, PASSIVE);
-    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .wnd = 1000));
-    assert_int_equal(u_send(5000), 5000);
-    SENDS(1, 1000);
-    rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK, .wnd = WND0));
+    u_set(LA_IPPROTO_TCP, LA_TCP_NODELAY, 1);
+    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .wnd = 1460));
+    assert_int_equal(u_send(5460), 5460);
+    SENDS(1, 1460);
+    rx(SEG(.seq = R(1), .ack = L(1461), .flags = ACK, .wnd = WND0));
     tx_none();
 }
 
@@ -120,7 +121,7 @@ static void expect_probe(void) {
     struct la_segment s;
     assert_true(tx_any(&s));
     assert_int_equal(s.ack, R(1));
-    assert_true((s.seq == L(1001) && s.len == 1) || (s.seq == L(1000) && s.len <= 1));
+    assert_true((s.seq == L(1461) && s.len == 1) || (s.seq == L(1460) && s.len <= 1));
 }
 
 static void a_closed_window_is_probed_with_doubled_pauses(void **unused) {
@@ -132,7 +133,7 @@ static void a_closed_window_is_probed_with_doubled_pauses(void **unused) {
     uint64_t before = wait_tx(3000);
     expect_probe();
     for (unsigned i = 0; i < 5; i++) {
-        rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK, .wnd = WND0));
+        rx(SEG(.seq = R(1), .ack = L(1461), .flags = ACK, .wnd = WND0));
         tx_none();
         uint64_t pause = wait_tx(60000);
         expect_probe();
@@ -148,13 +149,13 @@ static void an_opened_window_lets_data_go_at_once(void **unused) {
     close_the_window();
     wait_tx(3000);
     expect_probe();
-    rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK, .wnd = WND0));
-    rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK));
-    SENDS(1001, 1460);
-    SENDS(2461, 1460);
-    SENDS(3921, 1080);
+    rx(SEG(.seq = R(1), .ack = L(1461), .flags = ACK, .wnd = WND0));
+    rx(SEG(.seq = R(1), .ack = L(1461), .flags = ACK));
+    SENDS(1461, 1460);
+    SENDS(2921, 1460);
+    SENDS(4381, 1080);
     advance(50);
-    ACKS(5001);
+    ACKS(5461);
     advance(10000);
     tx_none();
 }
@@ -166,7 +167,7 @@ static void a_window_may_stay_closed_for_ever_while_probes_are_answered(void **u
     for (unsigned i = 0; i < 40; i++) {
         wait_tx(200000);
         expect_probe();
-        rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK, .wnd = WND0));
+        rx(SEG(.seq = R(1), .ack = L(1461), .flags = ACK, .wnd = WND0));
     }
     state(LA_ESTABLISHED);
 }
@@ -187,7 +188,7 @@ static void a_user_timeout_ends_even_an_answered_closed_window(void **unused) {
     u_set(LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 20000);
     for (unsigned i = 0; i < 20 && rig_state() == LA_ESTABLISHED; i++) {
         advance(1000);
-        if (tx_skip()) rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK, .wnd = WND0));
+        if (tx_skip()) rx(SEG(.seq = R(1), .ack = L(1461), .flags = ACK, .wnd = WND0));
     }
     advance(30000);
     state(LA_CLOSED);
@@ -208,11 +209,35 @@ static void a_lost_window_update_is_recovered_by_the_probe(void **unused) {
     close_the_window();
     wait_tx(3000);
     expect_probe();
-    rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK, .wnd = 5000));
+    rx(SEG(.seq = R(1), .ack = L(1461), .flags = ACK, .wnd = 5000));
     struct la_segment s;
     assert_true(tx_any(&s));
-    assert_int_equal(s.seq, L(1001));
+    assert_int_equal(s.seq, L(1461));
     assert_int_equal(s.len, 1460);
+}
+
+/* RFC 9293, 3.8.6.2.1: the override timeout, 0.1 to 1 s. */
+static void a_window_smaller_than_a_segment_is_used_after_a_while(void **unused) {
+    (void)unused;
+    bring(LA_ESTABLISHED, PASSIVE);
+    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .wnd = 1000));
+    assert_int_equal(u_send(5000), 5000);
+    tx_none();
+    within(wait_tx(2000), 100, 1000);
+    SENDS(1, 1000);
+    rx(SEG(.seq = R(1), .ack = L(1001), .flags = ACK));
+    SENDS(1001, 1460);
+}
+
+static void a_window_half_as_large_as_ever_is_used_at_once(void **unused) {
+    (void)unused;
+    u_listen(1);
+    rx(SEG(.seq = R(0), .flags = SYN, .wnd = 1000));
+    tx(SEG(.seq = L(0), .ack = R(1), .flags = SYN | ACK));
+    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .wnd = 1000));
+    u_accept();
+    assert_int_equal(u_send(5000), 5000);
+    SENDS(1, 1000);
 }
 
 static void an_old_segment_does_not_bring_back_an_old_window(void **unused) {
@@ -282,6 +307,8 @@ int main(void) {
         RIG_TEST(a_user_timeout_ends_even_an_answered_closed_window),
         RIG_TEST(an_orphan_with_a_closed_window_ends),
         RIG_TEST(a_lost_window_update_is_recovered_by_the_probe),
+        RIG_TEST(a_window_smaller_than_a_segment_is_used_after_a_while),
+        RIG_TEST(a_window_half_as_large_as_ever_is_used_at_once),
         RIG_TEST(an_old_segment_does_not_bring_back_an_old_window),
         RIG_TEST(a_full_buffer_is_eagain_and_room_is_an_event),
         RIG_TEST(reserve_and_commit_send_without_a_copy),

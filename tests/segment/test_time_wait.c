@@ -174,6 +174,8 @@ static void the_ack_of_an_old_syn_provokes_an_rst_that_ends_it(void **unused) {
 static void connect_refuses_a_tuple_in_time_wait(void **unused) {
     (void)unused;
     rig.t->ts = true;
+    rig.t->sock = u_socket();
+    u_set(LA_SOL_SOCKET, LA_SO_REUSEADDR, 1);
     bring(LA_TIME_WAIT, ACTIVE | ORPHAN);
     struct la_endpoint local = rig_local(), peer = rig_peer();
     advance(2000);
@@ -189,6 +191,8 @@ static void connect_may_reuse_it_with_tw_reuse_after_a_second(void **unused) {
     (void)unused;
     setting("net.ipv4.tcp_tw_reuse", 1);
     rig.t->ts = true;
+    rig.t->sock = u_socket();
+    u_set(LA_SOL_SOCKET, LA_SO_REUSEADDR, 1);
     bring(LA_TIME_WAIT, ACTIVE | ORPHAN);
     struct la_endpoint local = rig_local(), peer = rig_peer();
     uint32_t last = L(2);
@@ -209,6 +213,8 @@ static void connect_may_reuse_it_with_tw_reuse_after_a_second(void **unused) {
 static void connect_never_reuses_it_without_timestamps(void **unused) {
     (void)unused;
     setting("net.ipv4.tcp_tw_reuse", 1);
+    rig.t->sock = u_socket();
+    u_set(LA_SOL_SOCKET, LA_SO_REUSEADDR, 1);
     bring(LA_TIME_WAIT, ACTIVE | ORPHAN);
     struct la_endpoint local = rig_local(), peer = rig_peer();
     la_sock sock = u_socket();

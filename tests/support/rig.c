@@ -155,7 +155,7 @@ static void take(const struct la_packet *packet) {
     if (t) learn(t, &s->seg);
 }
 
-static void pump(void) {
+void rig_pump(void) {
     struct la_packet packet;
     unsigned n = 0;
     while (la_output(rig.stack, -1, &packet, rig.now)) {
@@ -167,7 +167,7 @@ static void pump(void) {
 uint32_t rig_r(uint32_t n) { return rig.t->irs + n; }
 
 uint32_t rig_l(uint32_t n) {
-    if (!rig.t->iss_known) pump();
+    if (!rig.t->iss_known) rig_pump();
     return rig.t->iss + n;
 }
 
@@ -235,10 +235,10 @@ static void note_drops(void) {
 }
 
 void rx_raw(const void *packet, size_t len) {
-    pump();
+    rig_pump();
     note_drops();
     la_input(rig.stack, 0, packet, len, rig.now);
-    pump();
+    rig_pump();
 }
 
 static void rx_options(const struct seg *s, struct la_segment *out) {
@@ -293,7 +293,7 @@ static const char *difference(const struct seg *want, const struct la_segment *g
 }
 
 static struct sent *head(void) {
-    pump();
+    rig_pump();
     if (queue.count == 0) return NULL;
     struct sent *s = &queue.at[queue.first];
     queue.first = (queue.first + 1) % RIG_QUEUE;
@@ -412,14 +412,14 @@ static bool step(la_time until) {
     bool last = next > until;
     rig.now = last ? until : next > rig.now ? next : rig.now;
     la_tick(rig.stack, rig.now);
-    pump();
+    rig_pump();
     return !last;
 }
 
 void advance(uint64_t ms) {
     la_time until = rig.now + ms * LA_MS, before = 0;
     unsigned still = 0;
-    pump();
+    rig_pump();
     while (step(until)) {
         still = rig.now == before ? still + 1 : 0;
         before = rig.now;
@@ -429,7 +429,7 @@ void advance(uint64_t ms) {
 
 uint64_t rig_wait_tx(uint64_t max, const char *file, int line) {
     la_time begun = rig.now, until = rig.now + max * LA_MS;
-    pump();
+    rig_pump();
     while (queue.count == 0 && step(until)) {
     }
     if (queue.count == 0) {
@@ -448,7 +448,7 @@ bool rig_info(struct la_conn_info *info) {
     struct la_conn_info i;
     while (la_conn_next(rig.stack, &cursor, &i)) {
         if (i.peer.port != peer.port || !la_addr_equal(&i.peer.addr, &peer.addr)) continue;
-        if (i.local.port != local.port || !la_addr_equal(&i.local.addr, &local.addr)) continue;
+        if (local.port && (i.local.port != local.port || !la_addr_equal(&i.local.addr, &local.addr))) continue;
         if (found && i.state == LA_CLOSED) continue;
         *info = i;
         found = true;

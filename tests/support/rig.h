@@ -118,6 +118,8 @@ void rig_tx(const struct seg *s, const char *file, int line);
 void rig_tx_none(const char *file, int line);
 /* Takes the next packet off, whatever it is; false when there is none. */
 bool tx_any(struct la_segment *s);
+/* Takes what may leave now into the queue. Everything below does so by itself. */
+void rig_pump(void);
 /* Throws away what was sent so far; returns how many packets it was. */
 unsigned tx_skip(void);
 /* Injects bytes as they are. */

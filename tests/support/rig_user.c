@@ -15,6 +15,9 @@ void u_listen(int backlog) {
     struct la_endpoint any = {.addr = la_addr4(0, 0, 0, 0), .port = 80};
     if (rig.t->v6) memset(&any.addr, 0, sizeof any.addr);
     rig.listener = u_socket();
+    int one = 1;
+    assert_int_equal(la_setsockopt(rig.stack, rig.listener, LA_SOL_SOCKET, LA_SO_REUSEADDR, &one, sizeof one, rig.now),
+                     0);
     assert_int_equal(la_bind(rig.stack, rig.listener, &any), 0);
     assert_int_equal(la_listen(rig.stack, rig.listener, backlog), 0);
     rig.t->lport = 80;
@@ -40,6 +43,7 @@ int64_t u_send(size_t len) {
     for (size_t i = 0; i < len; i++) data[i] = rig_pattern(rig.t->sent + i);
     int64_t n = la_send(rig.stack, rig.t->sock, data, len, 0, rig.now);
     if (n > 0) rig.t->sent += (uint64_t)n;
+    rig_pump();
     return n;
 }
 
@@ -50,17 +54,24 @@ int64_t u_recv(size_t len) {
     for (int64_t i = 0; i < n; i++)
         if (data[i] != rig_pattern(rig.t->read + (uint64_t)i)) fail_msg("a byte was read wrong");
     if (n > 0) rig.t->read += (uint64_t)n;
+    rig_pump();
     return n;
 }
 
-int u_shutdown(int how) { return la_shutdown(rig.stack, rig.t->sock, how, rig.now); }
+static int pumped(int result) {
+    rig_pump();
+    return result;
+}
 
-int u_close(void) { return la_close(rig.stack, rig.t->sock, rig.now); }
+int u_shutdown(int how) { return pumped(la_shutdown(rig.stack, rig.t->sock, how, rig.now)); }
 
-int u_abort(void) { return la_abort(rig.stack, rig.t->sock, rig.now); }
+int u_close(void) { return pumped(la_close(rig.stack, rig.t->sock, rig.now)); }
+
+int u_abort(void) { return pumped(la_abort(rig.stack, rig.t->sock, rig.now)); }
 
 void u_set(int level, int name, int value) {
     assert_int_equal(la_setsockopt(rig.stack, rig.t->sock, level, name, &value, sizeof value, rig.now), 0);
+    rig_pump();
 }
 
 void u_linger(int seconds) {

@@ -94,10 +94,10 @@ static void destinations_are_accepted_or_not(void **state) {
         const char *dst;
         bool ours, multicast;
     } cases[] = {
-        {"10.0.0.1", true, false},        {"10.0.0.2", false, true},     {"10.0.0.255", true, true},
-        {"255.255.255.255", true, true},  {"10.0.1.255", false, true},   {"224.0.0.1", true, true},
-        {"224.0.0.251", false, true},     {"127.0.0.1", false, true},    {"fd00::1", true, false},
-        {"fd00::2", false, true},         {"ff02::1", true, true},       {"ff01::1", true, true},
+        {"10.0.0.1", true, false},        {"10.0.0.2", false, true},       {"10.0.0.255", true, true},
+        {"255.255.255.255", true, true},  {"10.0.1.255", false, true},     {"224.0.0.1", true, true},
+        {"224.0.0.251", false, true},     {"127.0.0.1", false, true},      {"fd00::1", true, false},
+        {"fd00::2", false, true},         {"ff02::1", true, true},         {"ff01::1", true, true},
         {"ff02::1:ff00:1", true, true},   {"ff02::1:ff00:2", false, true}, {"::1", false, true},
         {"fe80::ff:fe00:1", true, false}, {"0.0.0.0", false, true},
     };
@@ -119,10 +119,10 @@ static void sources_are_possible_or_not(void **state) {
         const char *src;
         bool ok;
     } cases[] = {
-        {"10.0.0.2", true},  {"10.0.0.1", false}, {"10.0.0.255", false}, {"255.255.255.255", false},
-        {"0.0.0.0", false},  {"127.0.0.1", false}, {"224.0.0.1", false}, {"8.8.8.8", true},
-        {"fd00::2", true},   {"fd00::1", false},  {"::", false},         {"::1", false},
-        {"ff02::1", false},  {"fe80::2", true},
+        {"10.0.0.2", true}, {"10.0.0.1", false},  {"10.0.0.255", false}, {"255.255.255.255", false},
+        {"0.0.0.0", false}, {"127.0.0.1", false}, {"224.0.0.1", false},  {"8.8.8.8", true},
+        {"fd00::2", true},  {"fd00::1", false},   {"::", false},         {"::1", false},
+        {"ff02::1", false}, {"fe80::2", true},
     };
     struct ip_rig rig;
     rig_begin(&rig);

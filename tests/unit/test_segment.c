@@ -200,6 +200,18 @@ static void what_is_no_segment(void **state) {
     }
 }
 
+static void mapped_addresses_in_ipv6_are_refused(void **state) {
+    (void)state;
+    static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+    for (size_t at = 8; at <= 24; at += 16) {
+        struct la_segment in = full(true), out;
+        uint8_t packet[200];
+        size_t len = la_segment_build(&in, packet, sizeof packet);
+        memcpy(packet + at, mapped, sizeof mapped);
+        assert_false(la_segment_parse(LA_LINK_IP, packet, len, &out));
+    }
+}
+
 static void behind_extension_headers(void **state) {
     (void)state;
     struct la_segment in = full(true), out;
@@ -318,6 +330,7 @@ int main(void) {
         cmocka_unit_test(a_wrong_ip_checksum_is_told),
         cmocka_unit_test(truncated_at_every_length),
         cmocka_unit_test(what_is_no_segment),
+        cmocka_unit_test(mapped_addresses_in_ipv6_are_refused),
         cmocka_unit_test(behind_extension_headers),
         cmocka_unit_test(what_cannot_be_built),
         cmocka_unit_test(texts),
