@@ -46,13 +46,14 @@ static void deliver_acks(struct transfer *t) {
     t->nheld = 0;
 }
 
-static void program_sends(struct transfer *t, uint64_t until) {
-    while (t->sent < until) {
-        size_t len = until - t->sent < BENCH_CHUNK ? (size_t)(until - t->sent) : BENCH_CHUNK;
-        int64_t n = la_send(t->w.client, t->call.client, bench_source(t->sent), len, 0, t->w.now);
-        if (n <= 0) return;
-        t->sent += (uint64_t)n;
-    }
+/* The sending program's turn: one buffer full, or what there is room for. */
+static bool program_sends(struct transfer *t, uint64_t until) {
+    if (t->sent == until) return false;
+    size_t len = until - t->sent < BENCH_CHUNK ? (size_t)(until - t->sent) : BENCH_CHUNK;
+    int64_t n = la_send(t->w.client, t->call.client, bench_source(t->sent), len, 0, t->w.now);
+    if (n <= 0) return false;
+    t->sent += (uint64_t)n;
+    return true;
 }
 
 static void program_receives(struct transfer *t) {
@@ -67,8 +68,8 @@ static void program_receives(struct transfer *t) {
     hold_acks(t);
 }
 
-/* All that the window lets out. Returns how many segments. */
-static unsigned send_window(struct transfer *t) {
+/* What may leave now. Returns how many segments. */
+static unsigned send_some(struct transfer *t) {
     struct la_packet packet;
     unsigned n = 0;
     while (la_output(t->w.client, -1, &packet, t->w.now)) {
@@ -100,8 +101,10 @@ static void tick(struct transfer *t, bool idle) {
 /* Moves the stream up to position `until`. */
 static bool move(struct transfer *t, uint64_t until) {
     for (unsigned idle = 0; t->received < until && idle < 1000 && !t->broken;) {
-        program_sends(t, until);
-        unsigned moved = send_window(t) + (unsigned)t->nheld;
+        unsigned moved = 0;
+        do moved += send_some(t);
+        while (program_sends(t, until));
+        moved += send_some(t) + (unsigned)t->nheld;
         deliver_acks(t);
         drain_events(t);
         idle = moved ? 0 : idle + 1;

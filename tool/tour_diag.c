@@ -48,7 +48,8 @@ static int row_of(const struct nlmsghdr *message, void *to) {
     row->state = diag->idiag_state < sizeof states / sizeof states[0] ? states[diag->idiag_state] : LA_CLOSED;
     row->orphan = diag->idiag_inode == 0;
     row->unread = diag->idiag_rqueue;
-    row->timer_ms = diag->idiag_timer ? diag->idiag_expires : 0;
+    row->timer_runs = diag->idiag_timer != 0;
+    row->timer_ms = diag->idiag_expires;
     row->cookie = (uint64_t)diag->id.idiag_cookie[1] << 32 | diag->id.idiag_cookie[0];
     return MNL_CB_STOP;
 }

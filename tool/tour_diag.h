@@ -14,7 +14,8 @@ struct diag_row {
     enum la_state state; /* In the words of RFC 9293. */
     bool orphan;         /* No program holds it. */
     uint32_t unread;     /* Bytes to read; an unread FIN counts as one. */
-    uint32_t timer_ms;   /* When its timer goes off; 0: none runs. */
+    bool timer_runs;     /* Some timer of its own … */
+    uint32_t timer_ms;   /* … goes off after so long; 0: it is about to. */
     uint64_t cookie;     /* Names the socket for its whole life. */
 };
 

@@ -67,21 +67,18 @@ static const char *state_colour(enum la_state state) {
 
 /* --- A line --- */
 
-/* A state and its cause. `width` 0: the last column, not padded. */
-static void print_end(const struct step_end *end, int width) {
-    bool is_last = width == 0, is_empty = !*end->cause;
-    if (end->moved) {
-        const char *name = la_state_name(end->state);
-        paint(state_colour(end->state), "%s", name);
-        if (is_last && is_empty) return;
-        spaces(STATE_WIDTH - (int)strlen(name));
-    } else {
-        paint("2", "%s", end->state == LA_CLOSED ? " " : glyphs->bar);
-        if (is_last && is_empty) return;
-        spaces(STATE_WIDTH - 1);
+/* A state and its cause. The last column is not padded. */
+static void print_end(const struct step_end *end, bool is_last) {
+    const char *bar = end->state == LA_CLOSED ? "" : glyphs->bar;
+    const char *name = end->moved ? la_state_name(end->state) : bar;
+    int width = end->moved ? (int)strlen(name) : *bar != 0, cause = (int)strlen(end->cause);
+    if (*name) paint(end->moved ? state_colour(end->state) : "2", "%s", name);
+    if (cause) {
+        spaces(STATE_WIDTH - width);
+        fputs(end->cause, stdout);
+        width = STATE_WIDTH + cause;
     }
-    fputs(end->cause, stdout);
-    if (!is_last) spaces(width - STATE_WIDTH - (int)strlen(end->cause));
+    if (!is_last) spaces(END_WIDTH - width);
 }
 
 /* "FIN+ACK seq 1 ack 1 len 0" */
@@ -137,18 +134,24 @@ static void print_segment(const struct step *step) {
     print_arrow(text, len, code, to_right, step->fate != FATE_RELEASED, tip, word);
 }
 
+/* Whether anything stands to the right of the kernel's column. */
+static bool has_right(const struct step *step) {
+    const struct step_end *end = &step->end[STACK];
+    return end->moved || end->state != LA_CLOSED || *end->cause;
+}
+
 static void text_step(void *ctx, const struct step *step) {
     (void)ctx;
+    bool is_segment = step->kind == STEP_SEGMENT, right = has_right(step);
     printf("%9.2f  ", (double)step->at / (double)LA_MS);
-    print_end(&step->end[KERNEL], END_WIDTH);
-    if (step->kind == STEP_SEGMENT) {
-        print_segment(step);
-    } else {
-        spaces(ARROW_WIDTH);
+    print_end(&step->end[KERNEL], !is_segment && !right);
+    if (is_segment) print_segment(step);
+    if (right) {
+        spaces(is_segment ? 1 : ARROW_WIDTH + 1);
+        print_end(&step->end[STACK], true);
     }
-    putchar(' ');
-    print_end(&step->end[STACK], 0);
-    putchar('\n');
+    putchar('
+');
 }
 
 /* --- Beginnings and ends --- */

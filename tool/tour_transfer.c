@@ -20,7 +20,7 @@
 
 #define PORT 80
 #define STALL (20 * LA_SECOND)
-#define PROGRESS_EVERY (100 * LA_MS)
+#define PROGRESS_EVERY (20 * LA_MS)
 
 const struct transfer transfers[] = {
     {"download-ipv4", false, false, 0},

@@ -60,8 +60,7 @@ static void observe_kernel(struct world *world, struct step *step) {
     if (row.state == LA_LISTEN && world->kernel_lived) row = (struct diag_row){.state = LA_CLOSED};
     if (row.state != LA_LISTEN && row.found) world->kernel_lived = true;
     world->row = row;
-    world->kernel_at = row.timer_ms ? world->now + (row.timer_ms + 2) * LA_MS : LA_NEVER;
-    if (row.found && !row.timer_ms && row.state == LA_TIME_WAIT) world->kernel_at = world->now + 2 * LA_MS;
+    world->kernel_at = row.timer_runs ? world->now + (row.timer_ms + 2) * LA_MS : LA_NEVER;
     if (row.state == world->state[KERNEL]) return;
     moved(world, step, KERNEL, row.state);
     kernel_cause(world, step);

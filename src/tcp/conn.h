@@ -297,6 +297,7 @@ struct tcp_plan {
     bool silent; /* A probe: sequence variables stay. */
 };
 bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan);
+seq tcp_send_bare_seq(const struct tcp_conn *c);
 void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan);
 /* Payload of a full segment with the options that every segment carries. */
 uint32_t tcp_send_mss(const struct tcp_conn *c);

@@ -200,8 +200,8 @@ void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in) {
 }
 
 void tcp_reply_conn(struct tcp_conn *c, uint16_t flags) {
-    struct tcp_reply r = {.key = c->key, .seq = c->snd_nxt, .ack = c->rcv_nxt, .flags = flags, .zone = c->zone};
-    struct tcp_plan plan = {.seq = c->snd_nxt, .flags = flags};
+    struct tcp_reply r = {.key = c->key, .seq = tcp_send_bare_seq(c), .ack = c->rcv_nxt, .flags = flags, .zone = c->zone};
+    struct tcp_plan plan = {.flags = flags};
     r.ttl = c->ttl;
     r.tos = c->tos;
     if (!(flags & TCP_RST)) {

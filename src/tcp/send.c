@@ -102,6 +102,13 @@ static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
     return false;
 }
 
+/* The sequence number of a segment that occupies none. After a timeout snd_nxt is behind, and what carries it could be
+ * too old for the peer to look at its ACK; two ends that both went back would never hear each other again. A byte beyond
+ * a closed window is no place for it either. */
+seq tcp_send_bare_seq(const struct tcp_conn *c) {
+    return c->timer_at[LA_TIMER_PERSIST] != LA_NEVER ? c->snd_nxt : c->snd_max;
+}
+
 bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) return plan_opening(c, plan);
     if (!tcp_synchronized(c)) return false;
@@ -111,7 +118,7 @@ bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     if (marks & MARK_PROBE && plan_probe(c, plan)) return true;
     if (marks & (MARK_SEND | MARK_REXMIT) && plan_data(c, plan)) return true;
     if (marks & MARK_KEEPALIVE) return plan_is(plan, seq_sub(c->snd_una, 1), 0, TCP_ACK, true);
-    if (marks & MARK_ACK) return plan_is(plan, c->snd_nxt, 0, TCP_ACK, false);
+    if (marks & MARK_ACK) return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
     return false;
 }
 

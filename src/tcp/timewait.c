@@ -121,7 +121,7 @@ static void make_room(struct tcp *tcp) {
 
 static void fill(const struct tcp_conn *c, struct tw_record *r) {
     r->key = c->key;
-    r->snd_nxt = c->snd_nxt;
+    r->snd_nxt = c->snd_max;
     r->rcv_nxt = c->rcv_nxt;
     r->ts_recent = c->ts_recent;
     if (seq_gt(c->rcv_adv, c->rcv_nxt)) r->wnd = (uint16_t)(seq_len(c->rcv_nxt, c->rcv_adv) >> c->rcv_wscale);
