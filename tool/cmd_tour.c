@@ -5,6 +5,7 @@
 #include "tour_transfer.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -37,7 +38,7 @@ static void usage(FILE *to) {
           "Plays connections between programs on the kernel's TCP and lastack, in a network namespace of its own, and\n"
           "shows both ends' states, segment by segment; then transfers by curl.\n"
           "\n"
-          "  --only NAME…   only these scenes and transfers; NAME* stands for all that begin so\n"
+          "  --only NAME…   only these scenes and transfers; '*' and '?' as in a shell\n"
           "  --list         say what there is\n"
           "  --json         one JSON document instead of text\n"
           "  --mb N         size of each transfer in MB (200); 0: no transfers\n"
@@ -48,11 +49,7 @@ static void usage(FILE *to) {
           to);
 }
 
-static bool is_named(const char *pattern, const char *name) {
-    size_t len = strlen(pattern);
-    if (len && pattern[len - 1] == '*') return !strncmp(pattern, name, len - 1);
-    return !strcmp(pattern, name);
-}
+static bool is_named(const char *pattern, const char *name) { return fnmatch(pattern, name, 0) == 0; }
 
 static bool wanted(const struct options *options, const char *name) {
     if (!options->nnames) return true;

@@ -6,7 +6,7 @@
  *                "steps": [{"ms", "kind": "call|segment|alone", "from": "kernel|lastack", "fate", "segment": {…},
  *                           "kernel": {"state", "moved", "cause"}, "lastack": {…}}]}],
  *    "transfers": [{"name", "title", "bytes", "seconds", "checksum_sent", "checksum_received", "packets_lost",
- *                   "segments_resent", "passed", "why"}]} */
+ *                   "segments_resent", "timeouts", "passed", "why"}]} */
 #define _GNU_SOURCE
 #include "tour_view.h"
 
@@ -149,12 +149,14 @@ static void json_transferred(void *ctx, const struct transfer_text *text, const 
     json_t *object = json_object();
     put(object, "name", text->name);
     put(object, "title", text->title);
+    if (text->note) put(object, "note", text->note);
     json_object_set_new(object, "bytes", json_integer((json_int_t)text->bytes));
     json_object_set_new(object, "seconds", json_real(result->seconds));
     put_sum(object, "checksum_sent", result->sum_sent);
     put_sum(object, "checksum_received", result->sum_received);
     json_object_set_new(object, "packets_lost", json_integer((json_int_t)result->lost));
     json_object_set_new(object, "segments_resent", json_integer((json_int_t)result->resent));
+    json_object_set_new(object, "timeouts", json_integer((json_int_t)result->timeouts));
     put_verdict(object, verdict);
     json_array_append_new(transfers, object);
 }

@@ -156,6 +156,8 @@ void lose(struct scene *scene, const char *rule) {
     if (!scene->failed && !world_rule(scene->world, rule)) fail(scene, "the fault rule \"%s\" is wrong", rule);
 }
 
+void lose_no_more(struct scene *scene) { la_fault_clear(scene->world->rules); }
+
 /* --- Settings --- */
 
 void stack_set(struct scene *scene, const char *name, int64_t value) {
@@ -196,7 +198,8 @@ void kernel_keepalive(struct scene *scene, int idle, int interval, int count) {
 
 static la_sock stack_socket(struct scene *scene) {
     struct la_stack *stack = scene->world->stack;
-    la_sock sock = la_socket(stack, LA_AF_INET, LA_SOCK_STREAM);
+    bool is4 = la_addr_is4(&scene->world->end[STACK].addr);
+    la_sock sock = la_socket(stack, is4 ? LA_AF_INET : LA_AF_INET6, LA_SOCK_STREAM);
     int one = 1;
     int64_t rc = sock;
     if (rc >= 0) rc = la_setsockopt(stack, sock, LA_SOL_SOCKET, LA_SO_REUSEADDR, &one, sizeof one, la_host_now());
@@ -240,19 +243,31 @@ void open_by_stack(struct scene *scene) {
 
 /* --- Opening: the kernel --- */
 
-static struct sockaddr_in sockaddr_of(const struct la_endpoint *end) {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(end->port)};
-    memcpy(&in.sin_addr, end->addr.bytes + 12, 4);
-    return in;
+union address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+static union address address_of(const struct la_endpoint *end) {
+    union address address = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(end->port)}};
+    memcpy(&address.in6.sin6_addr, end->addr.bytes, 16);
+    if (!la_addr_is4(&end->addr)) return address;
+    address.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(end->port)};
+    memcpy(&address.in.sin_addr, end->addr.bytes + 12, 4);
+    return address;
+}
+
+static socklen_t address_len(const union address *address) {
+    return address->any.sa_family == AF_INET ? sizeof address->in : sizeof address->in6;
 }
 
 static int bound_socket(const struct world *world, int flags) {
     int one = 1;
-    struct sockaddr_in here = sockaddr_of(&world->end[KERNEL]);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    union address here = address_of(&world->end[KERNEL]);
+    int fd = socket(here.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd < 0) return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-        bind(fd, (struct sockaddr *)&here, sizeof here) == 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 && bind(fd, &here.any, address_len(&here)) == 0)
         return fd;
     close(fd);
     return -1;
@@ -275,10 +290,9 @@ void kernel_accept(struct scene *scene) {
 
 void kernel_connect(struct scene *scene) {
     if (scene->failed) return;
-    struct sockaddr_in there = sockaddr_of(&scene->world->end[STACK]);
+    union address there = address_of(&scene->world->end[STACK]);
     scene->kernel = bound_socket(scene->world, SOCK_NONBLOCK);
-    if (scene->kernel < 0 ||
-        (connect(scene->kernel, (struct sockaddr *)&there, sizeof there) < 0 && errno != EINPROGRESS))
+    if (scene->kernel < 0 || (connect(scene->kernel, &there.any, address_len(&there)) < 0 && errno != EINPROGRESS))
         fail(scene, "the kernel's connect: %s", strerror(errno));
     tell(scene, KERNEL, "connect()");
 }
@@ -296,10 +310,10 @@ void open_by_kernel(struct scene *scene) {
 /* The program: connects, reads to end of file, and forgets the descriptor. It ends when it is killed. */
 static void be_the_program(const struct world *world, int words) {
     char data[512];
-    struct sockaddr_in there = sockaddr_of(&world->end[STACK]);
+    union address there = address_of(&world->end[STACK]);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int fd = bound_socket(world, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&there, sizeof there) < 0) _exit(1);
+    if (fd < 0 || connect(fd, &there.any, address_len(&there)) < 0) _exit(1);
     if (write(words, "c", 1) < 0) _exit(1);
     while (read(fd, data, sizeof data) > 0) {
     }
@@ -402,11 +416,6 @@ void kernel_reset(struct scene *scene) {
     kernel_ends(scene, "close(), linger 0");
 }
 
-void kernel_abandon(struct scene *scene) {
-    if (scene->kernel >= 0) close(scene->kernel);
-    scene->kernel = -1;
-}
-
 static void stack_ends(struct scene *scene, const char *call) {
     if (scene->failed) return;
     int rc = la_close(scene->world->stack, scene->stack, la_host_now());
@@ -417,13 +426,40 @@ static void stack_ends(struct scene *scene, const char *call) {
 
 void stack_close(struct scene *scene) { stack_ends(scene, "close()"); }
 
-void stack_reset(struct scene *scene) {
-    struct la_linger linger = {.onoff = 1, .seconds = 0};
-    if (scene->failed) return;
+static void stack_linger_set(struct scene *scene, int seconds) {
+    struct la_linger linger = {.onoff = 1, .seconds = seconds};
     int rc = la_setsockopt(scene->world->stack, scene->stack, LA_SOL_SOCKET, LA_SO_LINGER, &linger, sizeof linger,
                            la_host_now());
     if (rc < 0) fail(scene, "lastack refuses SO_LINGER: %s", la_errno_name(-rc));
+}
+
+void stack_reset(struct scene *scene) {
+    if (scene->failed) return;
+    stack_linger_set(scene, 0);
     stack_ends(scene, "close(), linger 0");
+}
+
+void stack_linger(struct scene *scene, int seconds) {
+    if (scene->failed) return;
+    stack_linger_set(scene, seconds);
+    scene->world->watched = scene->stack;
+    scene->world->events = 0;
+    int rc = la_close(scene->world->stack, scene->stack, la_host_now());
+    if (rc != -LA_EINPROGRESS)
+        fail(scene, "lastack's lingering close gave %s", rc < 0 ? la_errno_name(-rc) : "0 at once");
+    scene->stack = -1;
+    tell(scene, STACK, "close(), linger %d s", seconds);
+}
+
+static bool is_lingered(const struct scene *scene, long value) {
+    (void)value;
+    return scene->world->events & LA_EV_CLOSED;
+}
+
+void stack_lingered(struct scene *scene) {
+    if (!wait_until(scene, is_lingered, 0, "lastack's lingering close has ended")) return;
+    scene->world->watched = -1;
+    tell(scene, STACK, "close() has ended");
 }
 
 /* "recv() = 1000", "recv() = 0, end of file", "recv(): ECONNRESET" */
@@ -530,7 +566,7 @@ bool scene_play(struct world *world, const struct script *script, unsigned numbe
     const struct view *view = world->view;
     bool kernel_opens = script->opener == KERNEL;
     view->scene(view->ctx, &script->text);
-    world_life(world, (uint16_t)((kernel_opens ? 40000 : 8000) + number),
+    world_life(world, script->ipv6, (uint16_t)((kernel_opens ? 40000 : 8000) + number),
                (uint16_t)((kernel_opens ? 8000 : 40000) + number));
     int rc = world_stack(world);
     if (rc < 0) fail(&scene, "no stack: %s", la_errno_name(-rc));

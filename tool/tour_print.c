@@ -150,8 +150,7 @@ static void text_step(void *ctx, const struct step *step) {
         spaces(is_segment ? 1 : ARROW_WIDTH + 1);
         print_end(&step->end[STACK], true);
     }
-    putchar('
-');
+    putchar('\n');
 }
 
 /* --- Beginnings and ends --- */
@@ -196,6 +195,7 @@ static void text_transfer(void *ctx, const struct transfer_text *text) {
     putchar('\n');
     paint("1", "%s", text->name);
     printf("\n%s.\n", text->title);
+    if (text->note) printf("%s\n", text->note);
     reported = 0;
     fflush(stdout);
 }
@@ -218,10 +218,11 @@ static void text_transferred(void *ctx, const struct transfer_text *text, const 
                              const struct verdict *verdict) {
     (void)ctx;
     if (terminal) printf("\r\033[K");
-    printf("%" PRIu64 " bytes in %.2f s, %.1f MB/s; %" PRIu64 " packets lost, lastack sent %" PRIu64
-           " segments again\n",
-           text->bytes, result->seconds, result->seconds > 0 ? (double)text->bytes / 1e6 / result->seconds : 0,
-           result->lost, result->resent);
+    printf("%" PRIu64 " bytes in %.2f s, %.1f MB/s\n", text->bytes, result->seconds,
+           result->seconds > 0 ? (double)text->bytes / 1e6 / result->seconds : 0);
+    if (result->lost)
+        printf("%" PRIu64 " packets lost; lastack sent %" PRIu64 " segments again, after %" PRIu64 " timeouts\n",
+               result->lost, result->resent, result->timeouts);
     printf("checksum sent %016" PRIx64 ", received %016" PRIx64 "\n", result->sum_sent, result->sum_received);
     print_verdict(text->name, verdict);
 }

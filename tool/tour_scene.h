@@ -24,6 +24,7 @@ struct script {
     struct scene_text text;
     enum side opener;
     void (*play)(struct scene *scene);
+    bool ipv6;
 };
 
 /* What tour_scenes_*.c hold. Ends with an entry without name. */
@@ -56,7 +57,8 @@ void kernel_close(struct scene *scene);
 void stack_close(struct scene *scene);
 void kernel_reset(struct scene *scene); /* close with SO_LINGER {1,0} */
 void stack_reset(struct scene *scene);
-void kernel_abandon(struct scene *scene); /* The descriptor, quietly: its connection is over. */
+void stack_linger(struct scene *scene, int seconds); /* close with SO_LINGER {1,n}: under way … */
+void stack_lingered(struct scene *scene);            /* … until the event tells its end. */
 
 /* recv gives `want`: a number of bytes (waits for them), 0 at end of file, or a negative errno. */
 void kernel_recv(struct scene *scene, long want);
@@ -73,6 +75,7 @@ void release(struct scene *scene, enum side from); /* Deliver the oldest one wit
 void release_all(struct scene *scene);             /* Deliver all and withhold no more. */
 void mute(struct scene *scene, bool on);           /* The device does not take the stack's packets. */
 void lose(struct scene *scene, const char *rule);  /* A fault rule, in la_fault_parse's words. */
+void lose_no_more(struct scene *scene);
 
 /* --- Waits and checks --- */
 void wait_kernel(struct scene *scene, enum la_state state);

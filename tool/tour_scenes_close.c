@@ -28,6 +28,17 @@ static void close_stack(struct scene *s) {
     wait_stack(s, LA_CLOSED);
 }
 
+static void close_stack_opened(struct scene *s) {
+    open_by_stack(s);
+    stack_close(s);
+    wait_kernel(s, LA_CLOSE_WAIT);
+    wait_stack(s, LA_FIN_WAIT_2);
+    kernel_recv(s, 0);
+    kernel_close(s);
+    wait_kernel(s, LA_CLOSED);
+    wait_stack(s, LA_CLOSED);
+}
+
 /* The stack's program closes before the device has taken the ACK of the kernel's FIN, so FIN and ACK travel together.
  */
 static void close_three_kernel(struct scene *s) {
@@ -168,5 +179,25 @@ const struct script scenes_close[] = {
       .wire = OPEN_BACK " <FIN+ACK >ACK >ACK+data * >ACK+data * >ACK+data * >FIN+ACK <ACK"},
      STACK,
      half_close_stack},
+    {{.name = "close-by-kernel-ipv6",
+      .claims = "C02",
+      .title = "The kernel closes first, over IPv6",
+      .note = KERNEL_WAITS,
+      .kernel = "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
+      .stack = "LISTEN SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
+      .wire = OPEN " >FIN+ACK <ACK <FIN+ACK >ACK"},
+     KERNEL,
+     close_kernel,
+     .ipv6 = true},
+    {{.name = "close-by-lastack-ipv6",
+      .claims = "C02",
+      .title = "lastack opens and closes first, over IPv6",
+      .note = STACK_SHORT,
+      .kernel = "LISTEN SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
+      .stack = "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT CLOSED",
+      .wire = OPEN_BACK " <FIN+ACK >ACK >FIN+ACK <ACK"},
+     STACK,
+     close_stack_opened,
+     .ipv6 = true},
     {.play = NULL},
 };

@@ -109,6 +109,37 @@ static void time_wait_syn_kernel(struct scene *s) {
     kernel_accept(s);
 }
 
+static void linger_acked(struct scene *s) {
+    open_by_kernel(s);
+    stack_send(s, 500);
+    hold(s, KERNEL);
+    stack_linger(s, 5);
+    wait_held(s, 1);
+    wait_quiet(s);
+    expect(s, !(s->world->events & LA_EV_CLOSED), "close() does not end before the data is acknowledged");
+    release_all(s);
+    stack_lingered(s);
+    expect(s, s->world->state[STACK] == LA_FIN_WAIT_2, "close() ends when all is acknowledged");
+    kernel_recv(s, 500);
+    kernel_close(s);
+    wait_kernel(s, LA_CLOSED);
+    wait_stack(s, LA_CLOSED);
+}
+
+static void linger_over(struct scene *s) {
+    open_by_kernel(s);
+    lose(s, "drop dir=out");
+    stack_linger(s, 1);
+    stack_lingered(s);
+    expect(s, s->world->state[STACK] == LA_FIN_WAIT_1, "the stack goes on alone after close() has ended");
+    lose_no_more(s);
+    wait_kernel(s, LA_CLOSE_WAIT);
+    wait_stack(s, LA_FIN_WAIT_2);
+    kernel_close(s);
+    wait_kernel(s, LA_CLOSED);
+    wait_stack(s, LA_CLOSED);
+}
+
 const struct script scenes_time[] = {
     {{.name = "orphan-fin-wait-2",
       .claims = "C10 C11 C12",
@@ -190,5 +221,23 @@ const struct script scenes_time[] = {
       .wire = OPEN " <FIN+ACK >ACK >ACK <RST"},
      KERNEL,
      keepalive_cure},
+    {{.name = "linger",
+      .claims = "C21",
+      .title = "lastack's program closes with SO_LINGER {1,5}: close() ends when the peer has acknowledged everything",
+      .note = "The device withholds the kernel's ACK.",
+      .kernel = "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
+      .stack = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT CLOSED",
+      .wire = OPEN " <FIN+ACK+data >ACK >FIN+ACK <ACK"},
+     KERNEL,
+     linger_acked},
+    {{.name = "linger-timeout",
+      .claims = "C21",
+      .title = "SO_LINGER {1,1} and nothing acknowledged: close() ends after 1 s, and the stack goes on alone",
+      .note = "Fault: drop dir=out, until close() has ended.",
+      .kernel = "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
+      .stack = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT CLOSED",
+      .wire = OPEN " <FIN+ACK! * <FIN+ACK >ACK >FIN+ACK <ACK"},
+     KERNEL,
+     linger_over},
     {.play = NULL},
 };

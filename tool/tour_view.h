@@ -65,14 +65,15 @@ struct verdict {
 struct transfer_text {
     const char *name;  /* "download-ipv6-loss" */
     const char *title; /* "curl downloads 200 MB over IPv6, 2 % loss" */
+    const char *note;  /* What was shortened; NULL. */
     uint64_t bytes;
 };
 
 struct transfer_result {
     double seconds;
     uint64_t sum_sent, sum_received;
-    uint64_t lost; /* Packets that the fault rules dropped. */
-    uint64_t resent;
+    uint64_t lost;             /* Packets that the fault rules dropped. */
+    uint64_t resent, timeouts; /* Segments that lastack sent again; how often its timer had to. */
 };
 
 struct tour_facts {

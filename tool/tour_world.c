@@ -262,8 +262,8 @@ bool world_step(struct world *world) {
     struct la_event event;
     world->now = la_host_now();
     if (observe_alone(world)) return true;
-    while (la_next_event(world->stack, &event)) {
-    }
+    while (la_next_event(world->stack, &event))
+        if (event.sock == world->watched) world->events |= event.events;
     if (step_stack(world) || step_kernel(world)) return true;
     if (la_poll_at(world->stack) > world->now) return false;
     la_tick(world->stack, world->now);
@@ -305,9 +305,9 @@ int world_stack(struct world *world) {
     return rc < 0 ? rc : 0;
 }
 
-void world_life(struct world *world, uint16_t kernel_port, uint16_t stack_port) {
-    world->end[KERNEL] = (struct la_endpoint){world_addr(KERNEL, false), kernel_port, 0};
-    world->end[STACK] = (struct la_endpoint){world_addr(STACK, false), stack_port, 0};
+void world_life(struct world *world, bool ipv6, uint16_t kernel_port, uint16_t stack_port) {
+    world->end[KERNEL] = (struct la_endpoint){world_addr(KERNEL, ipv6), kernel_port, 0};
+    world->end[STACK] = (struct la_endpoint){world_addr(STACK, ipv6), stack_port, 0};
     for (int side = 0; side < NSIDES; side++) {
         world->state[side] = LA_CLOSED;
         world->iss_known[side] = world->hold[side] = false;
@@ -317,6 +317,8 @@ void world_life(struct world *world, uint16_t kernel_port, uint16_t stack_port) 
     world->kernel_at = LA_NEVER;
     world->outside = NULL;
     world->serial = 0;
+    world->watched = -1;
+    world->events = 0;
     world->nheld = world->steps = 0;
     memset(&world->life, 0, sizeof world->life);
     la_fault_clear(world->rules);

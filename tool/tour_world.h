@@ -41,10 +41,12 @@ struct world {
 
     struct la_endpoint end[NSIDES]; /* The tuple that the scene is about. */
     enum la_state state[NSIDES];
-    struct diag_row row;  /* The kernel's, the latest. */
-    la_time kernel_at;    /* When the kernel's timer of this connection goes off. */
-    const char *outside;  /* What a program outside the tour is doing: the cause of what the kernel does alone. */
-    bool kernel_lived;    /* A connection was seen: from now on a listener's answer means that it is gone. */
+    struct diag_row row; /* The kernel's, the latest. */
+    la_time kernel_at;   /* When the kernel's timer of this connection goes off. */
+    const char *outside; /* What a program outside the tour is doing: the cause of what the kernel does alone. */
+    bool kernel_lived;   /* A connection was seen: from now on a listener's answer means that it is gone. */
+    la_sock watched;     /* The socket whose events are kept in `events`. */
+    uint32_t events;
     uint64_t serial;      /* Of the stack's trace. */
     uint32_t iss[NSIDES]; /* Initial sequence numbers, once seen. */
     bool iss_known[NSIDES];
@@ -67,7 +69,7 @@ void world_close(struct world *world);
 int world_stack(struct world *world);
 
 /* Begins a life on this tuple with empty records. */
-void world_life(struct world *world, uint16_t kernel_port, uint16_t stack_port);
+void world_life(struct world *world, bool ipv6, uint16_t kernel_port, uint16_t stack_port);
 
 /* A program on `side` has made this call: records it and what it moved. */
 void world_call(struct world *world, enum side side, const char *call);

@@ -17,7 +17,7 @@
 /* --- Out --- */
 
 static void icmp_send(struct ip *ip, const struct ip_path *path, const struct icmp4_msg *m, uint8_t tos) {
-    bool is4 = la_addr_is4(&path->dst);
+    bool is4 = addr_is4(&path->dst);
     struct ip_packet p;
     ip_packet_init(&p);
     ip_packet_add(&p, m->body);
@@ -83,16 +83,16 @@ void icmp_error_send(struct ip *ip, unsigned iface, struct la_span packet, bool 
 }
 
 void ip_port_unreachable(struct ip *ip, const struct ip_datagram *d) {
-    bool is4 = la_addr_is4(&d->dst);
+    bool is4 = addr_is4(&d->dst);
     icmp_error_send(ip, d->iface, d->packet, d->multicast, is4 ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE,
                     is4 ? ICMP4_PORT : ICMP6_PORT, 0);
 }
 
 static void echo_reply(struct ip *ip, const struct ip_rx *rx, const struct icmp4_msg *request, uint8_t type) {
     struct ip_path path;
-    if (!path_back(ip, rx->d.iface, &rx->d.src, &rx->d.dst, &path)) return;
+    if (!path_back(ip, rx->d->iface, &rx->d->src, &rx->d->dst, &path)) return;
     struct icmp4_msg reply = {.type = type, .rest = request->rest, .body = request->body};
-    icmp_send(ip, &path, &reply, rx->d.tos);
+    icmp_send(ip, &path, &reply, rx->d->tos);
     env_count(ip->env, LA_C_IN_ECHO);
 }
 
@@ -120,7 +120,7 @@ static bool quote6(struct reader *r, struct ip_error *error) {
     error->proto = chain.fragment ? chain.frag.next_header : chain.proto;
     memcpy(error->src.bytes, packet + 8, 16);
     memcpy(error->dst.bytes, packet + 24, 16);
-    return read_bytes(r, chain.offset) && !la_addr_is4(&error->src) && !la_addr_is4(&error->dst);
+    return read_bytes(r, chain.offset) && !addr_is4(&error->src) && !addr_is4(&error->dst);
 }
 
 bool icmp_quote(const uint8_t *packet, size_t len, bool ip4, struct ip_error *error) {
@@ -219,12 +219,12 @@ static uint16_t reported_mtu(bool is4, uint32_t rest, const struct la_span *quot
 
 static enum ip_result error_input(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t code, uint32_t rest,
                                   struct la_span body, struct meaning meaning, struct ip_error *error) {
-    bool is4 = la_addr_is4(&rx->d.dst);
+    bool is4 = addr_is4(&rx->d->dst);
     memset(error, 0, sizeof *error);
-    if (rx->d.multicast) return drop(ip, LA_D_ICMP_BAD);
+    if (rx->d->multicast) return drop(ip, LA_D_ICMP_BAD);
     if (!icmp_quote(body.data, body.len, is4, error)) return drop(ip, LA_D_ICMP_BAD);
     if (!ip_is_local(ip, &error->src)) return drop(ip, LA_D_ICMP_STRAY);
-    error->from = rx->d.src;
+    error->from = rx->d->src;
     error->icmp_type = type;
     error->icmp_code = code;
     error->error = meaning.error;
@@ -237,7 +237,7 @@ static enum ip_result error_input(struct ip *ip, const struct ip_rx *rx, uint8_t
 /* Whether a message may be used. A device that has verified checksums may leave them unfilled. */
 static bool parsed_ok(struct ip *ip, const struct ip_rx *rx, enum icmp_result parsed) {
     if (parsed == ICMP_OK) return true;
-    bool done = ip->ifaces[rx->d.iface]->config.rx_csum_done && !rx->reassembled;
+    bool done = ip->ifaces[rx->d->iface]->config.rx_csum_done && !rx->reassembled;
     if (parsed == ICMP_BAD_CSUM && done) return true;
     env_drop(ip->env, parsed == ICMP_BAD_CSUM ? LA_D_ICMP_CSUM : LA_D_ICMP_BAD);
     return false;
@@ -246,10 +246,10 @@ static bool parsed_ok(struct ip *ip, const struct ip_rx *rx, enum icmp_result pa
 enum ip_result icmp4_input(struct ip *ip, const struct ip_rx *rx, struct ip_error *error) {
     struct icmp4_msg m;
     struct meaning meaning;
-    if (!parsed_ok(ip, rx, icmp4_parse(rx->d.data.data, rx->d.data.len, &m))) return IP_NOTHING;
+    if (!parsed_ok(ip, rx, icmp4_parse(rx->d->data.data, rx->d->data.len, &m))) return IP_NOTHING;
     if (meaning4(&m, &meaning)) return error_input(ip, rx, m.type, m.code, m.rest, m.body, meaning, error);
     /* Echoes of a broadcast would multiply (RFC 1122, 3.2.2.6 leaves the choice). */
-    if (m.type != ICMP4_ECHO || rx->d.multicast) return drop(ip, LA_D_ICMP_TYPE);
+    if (m.type != ICMP4_ECHO || rx->d->multicast) return drop(ip, LA_D_ICMP_TYPE);
     echo_reply(ip, rx, &m, ICMP4_ECHO_REPLY);
     return IP_NOTHING;
 }
@@ -257,7 +257,7 @@ enum ip_result icmp4_input(struct ip *ip, const struct ip_rx *rx, struct ip_erro
 enum ip_result icmp6_input(struct ip *ip, const struct ip_rx *rx, struct ip_error *error) {
     struct icmp6_msg m;
     struct meaning meaning;
-    const struct ip_datagram *d = &rx->d;
+    const struct ip_datagram *d = rx->d;
     if (!parsed_ok(ip, rx, icmp6_parse(d->data.data, d->data.len, &d->src, &d->dst, &m))) return IP_NOTHING;
     if (meaning6(&m, &meaning)) return error_input(ip, rx, m.type, m.code, m.rest, m.body, meaning, error);
     switch (m.type) {

@@ -13,23 +13,23 @@
 #include "ip/ip_state.h"
 
 bool ip_is_any(const struct la_addr *addr) {
-    static const uint8_t zero[16];
-    return memcmp(addr->bytes + 12, zero, 4) == 0 && (la_addr_is4(addr) || memcmp(addr->bytes, zero, sizeof zero) == 0);
+    static const struct la_addr any6;
+    return get32(addr->bytes + 12) == 0 && (addr_is4(addr) || addr_equal(addr, &any6));
 }
 
 static bool is_limited_broadcast(const struct la_addr *addr) {
-    return la_addr_is4(addr) && get32(addr->bytes + 12) == UINT32_MAX;
+    return addr_is4(addr) && get32(addr->bytes + 12) == UINT32_MAX;
 }
 
 bool ip_is_multicast(const struct la_addr *addr) {
-    if (!la_addr_is4(addr)) return addr->bytes[0] == 0xff;
+    if (!addr_is4(addr)) return addr->bytes[0] == 0xff;
     return (addr->bytes[12] & 0xf0) == 0xe0 || is_limited_broadcast(addr);
 }
 
 bool addr_is_loopback(const struct la_addr *addr) {
-    static const uint8_t loopback6[16] = {[15] = 1};
-    if (la_addr_is4(addr)) return addr->bytes[12] == 127;
-    return memcmp(addr->bytes, loopback6, sizeof loopback6) == 0;
+    static const struct la_addr loopback6 = {{[15] = 1}};
+    if (addr_is4(addr)) return addr->bytes[12] == 127;
+    return addr_equal(addr, &loopback6);
 }
 
 bool ip_is_link_local(const struct la_addr *addr) { return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80; }
@@ -90,18 +90,22 @@ static uint32_t local_place(const struct ip *ip, const struct la_addr *addr, uns
     return low;
 }
 
+static uint64_t local_bit(const struct la_addr *addr) { return (uint64_t)1 << addr->bytes[15] % 64; }
+
 const struct ip_local *iface_local(const struct ip *ip, unsigned iface, const struct la_addr *addr) {
+    if (!(ip->local_bits & local_bit(addr))) return NULL;
     unsigned from = ip_is_link_local(addr) ? iface : 0;
     uint32_t place = local_place(ip, addr, from);
     if (place == ip->nlocals) return NULL;
     const struct ip_local *local = &ip->locals[place];
-    if (!la_addr_equal(&local->addr, addr) || (ip_is_link_local(addr) && local->iface != iface)) return NULL;
+    if (!addr_equal(&local->addr, addr) || (ip_is_link_local(addr) && local->iface != iface)) return NULL;
     return local;
 }
 
 bool ip_is_local(const struct ip *ip, const struct la_addr *addr) {
+    if (!(ip->local_bits & local_bit(addr))) return false;
     uint32_t place = local_place(ip, addr, 0);
-    return place < ip->nlocals && la_addr_equal(&ip->locals[place].addr, addr);
+    return place < ip->nlocals && addr_equal(&ip->locals[place].addr, addr);
 }
 
 struct la_addr addr_mask(const struct la_addr *addr, unsigned prefix_len) {
@@ -110,11 +114,22 @@ struct la_addr addr_mask(const struct la_addr *addr, unsigned prefix_len) {
     return prefix;
 }
 
+/* A prefix of 31 or 32 bits has no broadcast address (RFC 3021). */
+static uint32_t broadcast_of(const struct la_addr *addr, unsigned prefix_len) {
+    if (!addr_is4(addr) || prefix_len > 126) return 0;
+    return get32(addr->bytes + 12) | UINT32_MAX >> (prefix_len - 96);
+}
+
 static void local_insert(struct ip *ip, unsigned iface, const struct la_addr *addr, unsigned prefix_len) {
     uint32_t place = local_place(ip, addr, iface);
     memmove(&ip->locals[place + 1], &ip->locals[place], (ip->nlocals - place) * sizeof *ip->locals);
-    ip->locals[place] = (struct ip_local){*addr, (uint8_t)prefix_len, (uint16_t)iface, ip->locals_serial++};
+    ip->locals[place] = (struct ip_local){.addr = *addr,
+                                          .prefix_len = (uint8_t)prefix_len,
+                                          .iface = (uint16_t)iface,
+                                          .serial = ip->locals_serial++,
+                                          .broadcast = broadcast_of(addr, prefix_len)};
     ip->nlocals++;
+    ip->local_bits |= local_bit(addr);
     struct ip_route route = {
         .prefix = addr_mask(addr, prefix_len), .prefix_len = (uint8_t)prefix_len, .iface = (uint16_t)iface};
     route_insert(ip, &route);
@@ -132,7 +147,7 @@ static bool addr_exists(const struct ip *ip, unsigned iface, const struct la_add
 
 int ip_addr_add(struct ip *ip, int iface, const struct la_addr *addr, unsigned prefix_len) {
     if (iface < 0 || (uint32_t)iface >= ip->nifaces) return -LA_ENOENT;
-    bool is4 = la_addr_is4(addr);
+    bool is4 = addr_is4(addr);
     const struct la_iface_config *config = &ip->ifaces[iface]->config;
     if (prefix_len > (is4 ? 32u : 128u) || ip_is_any(addr) || ip_is_multicast(addr)) return -LA_EINVAL;
     if (!is4 && config->mtu < IP6_MTU_MIN) return -LA_EINVAL;
@@ -153,14 +168,12 @@ int ip_addr_add(struct ip *ip, int iface, const struct la_addr *addr, unsigned p
 /* --- Whose packet is it --- */
 
 bool iface_is_broadcast(const struct ip *ip, unsigned iface, const struct la_addr *addr) {
-    if (!la_addr_is4(addr)) return false;
-    if (is_limited_broadcast(addr)) return true;
+    if (!addr_is4(addr)) return false;
+    uint32_t a = get32(addr->bytes + 12);
+    if (a == UINT32_MAX) return true;
     for (uint32_t i = 0; i < ip->nlocals; i++) {
         const struct ip_local *local = &ip->locals[i];
-        /* A prefix of 31 or 32 bits has no broadcast address (RFC 3021). */
-        if (local->iface != iface || !la_addr_is4(&local->addr) || local->prefix_len > 126) continue;
-        uint32_t host = UINT32_MAX >> (local->prefix_len - 96);
-        if (get32(addr->bytes + 12) == (get32(local->addr.bytes + 12) | host)) return true;
+        if (local->broadcast == a && a && local->iface == iface) return true;
     }
     return false;
 }
@@ -169,20 +182,28 @@ static bool accepts_group(const struct ip *ip, unsigned iface, const struct la_a
     static const struct la_addr all_systems = {{[10] = 0xff, [11] = 0xff, [12] = 224, [15] = 1}};
     static const struct la_addr node_all_nodes = {{0xff, 0x01, [15] = 1}};
     static const struct la_addr link_all_nodes = {{0xff, 0x02, [15] = 1}};
-    if (la_addr_is4(dst)) return la_addr_equal(dst, &all_systems);
-    if (la_addr_equal(dst, &link_all_nodes) || la_addr_equal(dst, &node_all_nodes)) return true;
+    if (addr_is4(dst)) return addr_equal(dst, &all_systems);
+    if (addr_equal(dst, &link_all_nodes) || addr_equal(dst, &node_all_nodes)) return true;
     for (uint32_t i = 0; i < ip->nlocals; i++) {
         const struct ip_local *local = &ip->locals[i];
-        if (local->iface != iface || la_addr_is4(&local->addr)) continue;
+        if (local->iface != iface || addr_is4(&local->addr)) continue;
         struct la_addr group = addr_solicited_node(&local->addr);
-        if (la_addr_equal(dst, &group)) return true;
+        if (addr_equal(dst, &group)) return true;
     }
     return false;
 }
 
-bool iface_accepts(const struct ip *ip, unsigned iface, const struct la_addr *dst, bool *multicast) {
+bool iface_accepts(struct ip *ip, unsigned iface, const struct la_addr *dst, bool *multicast) {
     *multicast = false;
-    if (iface_local(ip, iface, dst)) return true;
+    if (ip->local_hint < ip->nlocals) {
+        const struct ip_local *hint = &ip->locals[ip->local_hint];
+        if (hint->iface == iface && addr_equal(&hint->addr, dst)) return true;
+    }
+    const struct ip_local *local = iface_local(ip, iface, dst);
+    if (local) {
+        ip->local_hint = (uint32_t)(local - ip->locals);
+        return true;
+    }
     *multicast = true;
     if (iface_is_broadcast(ip, iface, dst)) return true;
     return ip_is_multicast(dst) && accepts_group(ip, iface, dst);

@@ -16,7 +16,7 @@ static enum ip_result drop(struct ip *ip, enum la_drop why) {
 
 /* Whether source and destination let the packet in; also tells whether it is for us alone. */
 static bool addresses_ok(struct ip *ip, struct ip_rx *rx) {
-    struct ip_datagram *d = &rx->d;
+    struct ip_datagram *d = rx->d;
     if (!iface_accepts(ip, d->iface, &d->dst, &d->multicast)) {
         env_drop(ip->env, LA_D_IP_NOT_OURS);
         return false;
@@ -24,15 +24,14 @@ static bool addresses_ok(struct ip *ip, struct ip_rx *rx) {
     /* A unicast packet in a broadcast frame is treated as what the frame was (RFC 1122, 3.3.6). */
     if (rx->link_multicast) d->multicast = true;
     /* IPv6's unspecified address may ask for a neighbour (RFC 4861, 4.3); ip6_input sees to it. */
-    bool ok = ip_is_any(&d->src) ? !la_addr_is4(&d->src) : iface_source_ok(ip, d->iface, &d->src);
+    bool ok = ip_is_any(&d->src) ? !addr_is4(&d->src) : iface_source_ok(ip, d->iface, &d->src);
     if (!ok) env_drop(ip->env, LA_D_IP_SOURCE);
     return ok;
 }
 
-static enum ip_result to_transport(const struct ip *ip, const struct ip_rx *rx, struct ip_arrival *arrival) {
-    arrival->datagram = rx->d;
+static enum ip_result to_transport(const struct ip *ip, const struct ip_rx *rx) {
     /* No device can verify what came in pieces. */
-    arrival->datagram.csum_done = ip->ifaces[rx->d.iface]->config.rx_csum_done && !rx->reassembled;
+    rx->d->csum_done = ip->ifaces[rx->d->iface]->config.rx_csum_done && !rx->reassembled;
     return IP_DATAGRAM;
 }
 
@@ -48,8 +47,8 @@ static struct reass_fragment fragment4(const struct ip_rx *rx, const struct ip4_
         .proto = h->proto,
         .ttl = h->ttl,
         .tos = h->tos,
-        .iface = rx->d.iface,
-        .multicast = rx->d.multicast,
+        .iface = rx->d->iface,
+        .multicast = rx->d->multicast,
         .data = {packet + h->header_len, (size_t)h->total_len - h->header_len},
         .packet = {packet, h->total_len},
     };
@@ -57,12 +56,12 @@ static struct reass_fragment fragment4(const struct ip_rx *rx, const struct ip4_
 }
 
 static enum ip_result ip4_deliver(struct ip *ip, const struct ip_rx *rx, struct ip_arrival *arrival) {
-    switch (rx->d.proto) {
+    switch (rx->d->proto) {
     case PROTO_TCP:
-    case PROTO_UDP: return to_transport(ip, rx, arrival);
+    case PROTO_UDP: return to_transport(ip, rx);
     case PROTO_ICMP4: return icmp4_input(ip, rx, &arrival->error);
     default:
-        icmp_error_send(ip, rx->d.iface, rx->d.packet, rx->d.multicast, ICMP4_UNREACHABLE, ICMP4_PROTOCOL, 0);
+        icmp_error_send(ip, rx->d->iface, rx->d->packet, rx->d->multicast, ICMP4_UNREACHABLE, ICMP4_PROTOCOL, 0);
         return drop(ip, LA_D_IP_PROTO);
     }
 }
@@ -72,7 +71,7 @@ static enum ip_result ip4_input(struct ip *ip, struct ip_rx *rx, const uint8_t *
     struct ip4_hdr h;
     enum ip4_result parsed = ip4_parse(packet, len, &h);
     if (parsed != IP4_OK) return drop(ip, parsed == IP4_BAD_CSUM ? LA_D_IP_CSUM : LA_D_IP_BAD);
-    struct ip_datagram *d = &rx->d;
+    struct ip_datagram *d = rx->d;
     d->src = h.src;
     d->dst = h.dst;
     if (!addresses_ok(ip, rx)) return IP_NOTHING;
@@ -97,7 +96,7 @@ static enum ip_result ip4_input(struct ip *ip, struct ip_rx *rx, const uint8_t *
 /* Extension headers that cannot be passed; those that the sender should know of are answered (RFC 8200, 4.2). */
 static enum ip_result chain_refused(struct ip *ip, const struct ip_rx *rx, enum ip6_result why,
                                     const struct ip6_chain *chain) {
-    bool multicast = rx->d.multicast;
+    bool multicast = rx->d->multicast;
     uint8_t code = 0;
     switch (why) {
     case IP6_BAD_FIELD: break;
@@ -105,27 +104,27 @@ static enum ip_result chain_refused(struct ip *ip, const struct ip_rx *rx, enum 
     case IP6_UNKNOWN_OPTION:
         code = 2;
         /* The option's highest bits are 10: answer even what came to a group. */
-        if (rx->d.packet.data[chain->bad_offset] >> 6 == 2) multicast = false;
+        if (rx->d->packet.data[chain->bad_offset] >> 6 == 2) multicast = false;
         break;
     default: return drop(ip, LA_D_IP_EXT);
     }
-    icmp_error_send(ip, rx->d.iface, rx->d.packet, multicast, ICMP6_PARAMETER, code, chain->bad_offset);
+    icmp_error_send(ip, rx->d->iface, rx->d->packet, multicast, ICMP6_PARAMETER, code, chain->bad_offset);
     return drop(ip, why == IP6_UNKNOWN_HEADER ? LA_D_IP_PROTO : LA_D_IP_EXT);
 }
 
 static bool fragment6(struct ip *ip, const struct ip_rx *rx, const struct ip6_chain *chain, struct la_span *whole) {
-    const struct la_span *packet = &rx->d.packet;
+    const struct la_span *packet = &rx->d->packet;
     struct reass_fragment f = {
-        .src = rx->d.src,
-        .dst = rx->d.dst,
+        .src = rx->d->src,
+        .dst = rx->d->dst,
         .id = chain->frag.id,
         .offset = chain->frag.offset,
         .more = chain->frag.more,
         .proto = chain->frag.next_header,
-        .ttl = rx->d.ttl,
-        .tos = rx->d.tos,
-        .iface = rx->d.iface,
-        .multicast = rx->d.multicast,
+        .ttl = rx->d->ttl,
+        .tos = rx->d->tos,
+        .iface = rx->d->iface,
+        .multicast = rx->d->multicast,
         .data = {packet->data + chain->offset, packet->len - chain->offset},
         .packet = *packet,
     };
@@ -133,12 +132,12 @@ static bool fragment6(struct ip *ip, const struct ip_rx *rx, const struct ip6_ch
 }
 
 static enum ip_result ip6_deliver(struct ip *ip, struct ip_rx *rx, struct ip_arrival *arrival) {
-    struct ip_datagram *d = &rx->d;
+    struct ip_datagram *d = rx->d;
     bool solicit = d->proto == PROTO_ICMP6 && d->data.len && d->data.data[0] == ICMP6_NEIGHBOUR_SOLICIT;
     if (ip_is_any(&d->src) && !solicit) return drop(ip, LA_D_IP_SOURCE);
     switch (d->proto) {
     case PROTO_TCP:
-    case PROTO_UDP: return to_transport(ip, rx, arrival);
+    case PROTO_UDP: return to_transport(ip, rx);
     case PROTO_ICMP6: return icmp6_input(ip, rx, &arrival->error);
     default: return drop(ip, LA_D_IP_PROTO); /* PROTO_NONE */
     }
@@ -147,7 +146,7 @@ static enum ip_result ip6_deliver(struct ip *ip, struct ip_rx *rx, struct ip_arr
 /* From the fixed header on; once more for what reassembly gives. */
 static enum ip_result ip6_payload(struct ip *ip, struct ip_rx *rx, const struct ip6_hdr *h, const uint8_t *packet,
                                   struct ip_arrival *arrival) {
-    struct ip_datagram *d = &rx->d;
+    struct ip_datagram *d = rx->d;
     d->ttl = h->hop_limit;
     d->tos = h->tos;
     d->packet = (struct la_span){packet, IP6_LEN + (size_t)h->payload_len};
@@ -173,10 +172,10 @@ static enum ip_result ip6_input(struct ip *ip, struct ip_rx *rx, const uint8_t *
     struct ip6_hdr h;
     if (ip6_parse(packet, len, &h) != IP6_OK) return drop(ip, LA_D_IP_BAD);
     /* IPv4-mapped addresses are ours to stand for IPv4; on the wire they would pass for it (RFC 4942, 2.2). */
-    if (la_addr_is4(&h.src)) return drop(ip, LA_D_IP_SOURCE);
-    if (la_addr_is4(&h.dst)) return drop(ip, LA_D_IP_NOT_OURS);
-    rx->d.src = h.src;
-    rx->d.dst = h.dst;
+    if (addr_is4(&h.src)) return drop(ip, LA_D_IP_SOURCE);
+    if (addr_is4(&h.dst)) return drop(ip, LA_D_IP_NOT_OURS);
+    rx->d->src = h.src;
+    rx->d->dst = h.dst;
     if (!addresses_ok(ip, rx)) return IP_NOTHING;
     return ip6_payload(ip, rx, &h, packet, arrival);
 }
@@ -189,12 +188,12 @@ static enum ip_result eth_input(struct ip *ip, struct ip_rx *rx, const uint8_t *
     struct eth_hdr h;
     if (!eth_parse(&r, &h)) return drop(ip, LA_D_ETH_SHORT);
     rx->link_multicast = h.dst[0] & 1;
-    if (!rx->link_multicast && memcmp(h.dst, ip->ifaces[rx->d.iface]->config.mac, sizeof h.dst) != 0)
+    if (!rx->link_multicast && memcmp(h.dst, ip->ifaces[rx->d->iface]->config.mac, sizeof h.dst) != 0)
         return drop(ip, LA_D_ETH_NOT_OURS);
     switch (h.type) {
     case ETH_IP4: return ip4_input(ip, rx, r.at, reader_left(&r), arrival);
     case ETH_IP6: return ip6_input(ip, rx, r.at, reader_left(&r), arrival);
-    case ETH_ARP: arp_input(ip, rx->d.iface, &r, h.dst); return IP_NOTHING;
+    case ETH_ARP: arp_input(ip, rx->d->iface, &r, h.dst); return IP_NOTHING;
     default: return drop(ip, LA_D_ETH_TYPE);
     }
 }
@@ -203,7 +202,8 @@ enum ip_result ip_input(struct ip *ip, int iface, const uint8_t *packet, size_t 
     if (iface < 0 || (uint32_t)iface >= ip->nifaces) return IP_NOTHING;
     queue_release(ip);
     reass_release(ip);
-    struct ip_rx rx = {.d.iface = (uint16_t)iface};
+    struct ip_rx rx = {.d = &arrival->datagram};
+    rx.d->iface = (uint16_t)iface;
     if (ip->ifaces[iface]->config.link == LA_LINK_ETHERNET) return eth_input(ip, &rx, packet, len, arrival);
     if (len == 0) return drop(ip, LA_D_IP_BAD);
     switch (packet[0] >> 4) {

@@ -45,7 +45,8 @@ struct ip_local {
     struct la_addr addr;
     uint8_t prefix_len; /* Of 128. */
     uint16_t iface;
-    uint32_t serial; /* Lower: added earlier. */
+    uint32_t serial;    /* Lower: added earlier. */
+    uint32_t broadcast; /* Of an IPv4 prefix, 0: it has none. */
 };
 
 struct ip_route {
@@ -101,6 +102,8 @@ struct ip {
     uint32_t nifaces;
     struct ip_local *locals; /* Ascending by address, then interface. */
     uint32_t nlocals, locals_cap, locals_serial;
+    uint32_t local_hint;     /* The one that a packet came to last. */
+    uint64_t local_bits;     /* A bit for the end of each: most foreign addresses are known as such at once. */
     struct ip_route *routes; /* Longest prefix first, then first added first. */
     uint32_t nroutes, routes_cap;
 
@@ -134,11 +137,23 @@ struct ip {
 
 /* A packet on its way in: what is known about it so far. */
 struct ip_rx {
-    struct ip_datagram d;
+    struct ip_datagram *d;
     bool link_multicast; /* The frame was not for us alone. */
     bool reassembled;
-    const uint8_t *mac_dst; /* Of the frame; NULL without Ethernet. */
 };
+
+/* la_addr_is4 and la_addr_equal for every packet's way. */
+static inline bool addr_is4(const struct la_addr *addr) {
+    uint64_t first;
+    memcpy(&first, addr->bytes, sizeof first);
+    return first == 0 && get32(addr->bytes + 8) == 0xffff;
+}
+static inline bool addr_equal(const struct la_addr *a, const struct la_addr *b) {
+    uint64_t x[2], y[2];
+    memcpy(x, a->bytes, sizeof x);
+    memcpy(y, b->bytes, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
 
 /* --- ip.c --- */
 void ip_deadline_init(struct ip_deadline *deadline, enum ip_deadline_kind kind);
@@ -154,7 +169,7 @@ bool ip_grow(struct ip *ip, void **array, uint32_t count, uint32_t *cap, uint32_
 const struct ip_local *iface_local(const struct ip *ip, unsigned iface, const struct la_addr *addr);
 bool iface_is_broadcast(const struct ip *ip, unsigned iface, const struct la_addr *addr);
 /* Whether a packet to `dst` that arrived on `iface` is for us; *multicast tells how. */
-bool iface_accepts(const struct ip *ip, unsigned iface, const struct la_addr *dst, bool *multicast);
+bool iface_accepts(struct ip *ip, unsigned iface, const struct la_addr *dst, bool *multicast);
 /* Whether `src` may be the source of a packet that arrives on `iface` (RFC 1122, 3.2.1.3; RFC 4291, 2.5 to 2.7). */
 bool iface_source_ok(const struct ip *ip, unsigned iface, const struct la_addr *src);
 bool addr_is_loopback(const struct la_addr *addr);

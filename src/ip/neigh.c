@@ -12,10 +12,10 @@
  * unconfirmed before others; NEIGH_WAITING packets per entry, the newest stay (RFC 4861, 7.2.2). */
 #include "ip/ip_state.h"
 
-#define NEIGH_TRIES 3                  /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
-#define NEIGH_RETRANS LA_SECOND        /* RETRANS_TIMER */
-#define NEIGH_DELAY_TIME 5 * LA_SECOND /* DELAY_FIRST_PROBE_TIME */
-#define NEIGH_REACHABLE_TIME 30 * LA_SECOND
+#define NEIGH_TRIES 3                    /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
+#define NEIGH_RETRANS LA_SECOND          /* RETRANS_TIMER */
+#define NEIGH_DELAY_TIME (5 * LA_SECOND) /* DELAY_FIRST_PROBE_TIME */
+#define NEIGH_REACHABLE_TIME (30 * LA_SECOND)
 #define NEIGH_LOCK_TIME LA_SECOND
 #define NEIGH_WAITING 3
 #define NEIGH_FAILED_MAX 16
@@ -52,7 +52,7 @@ static uint32_t *hint_of(struct ip *ip, unsigned iface, const struct la_addr *ad
 }
 
 static bool is_of(const struct neigh *n, unsigned iface, const struct la_addr *addr) {
-    return n->iface == iface && la_addr_equal(&n->addr, addr);
+    return n->iface == iface && addr_equal(&n->addr, addr);
 }
 
 struct neigh *neigh_find(struct ip *ip, unsigned iface, const struct la_addr *addr) {
@@ -161,7 +161,7 @@ static void set_known(struct ip *ip, struct neigh *n, const uint8_t mac[6], bool
     n->tries = 0;
     if (confirmed) {
         /* Uniform in 0.5 to 1.5 of the base (RFC 4861, 6.3.2), so that probes do not fall into step. */
-        n->fresh_until = ip->env->now + NEIGH_REACHABLE_TIME / 2 + env_random(ip->env) % (NEIGH_REACHABLE_TIME);
+        n->fresh_until = ip->env->now + NEIGH_REACHABLE_TIME / 2 + env_random(ip->env) % NEIGH_REACHABLE_TIME;
     }
     ip_deadline_stop(ip, &n->deadline);
     list_remove(&n->link);
@@ -208,7 +208,7 @@ static bool mapped_mac(const struct la_addr *hop, bool broadcast, uint8_t mac[6]
         memset(mac, 0xff, 6);
     } else if (!ip_is_multicast(hop)) {
         return false;
-    } else if (la_addr_is4(hop)) {
+    } else if (addr_is4(hop)) {
         memcpy(mac, (const uint8_t[6]){0x01, 0x00, 0x5e, at[1] & 0x7f, at[2], at[3]}, 6);
     } else {
         memcpy(mac, (const uint8_t[6]){0x33, 0x33, at[0], at[1], at[2], at[3]}, 6);

@@ -56,11 +56,11 @@ static void packet_copy(const struct ip_packet *p, size_t from, uint8_t *to, siz
 
 /* --- Headers --- */
 
-static size_t header_len(const struct ip_path *path) { return la_addr_is4(&path->dst) ? IP4_LEN : IP6_LEN; }
+static size_t header_len(const struct ip_path *path) { return addr_is4(&path->dst) ? IP4_LEN : IP6_LEN; }
 
 static void header_write(struct ip *ip, const struct ip_path *path, const struct ip_meta *meta, size_t payload,
                          uint8_t *at) {
-    if (la_addr_is4(&path->dst)) {
+    if (addr_is4(&path->dst)) {
         struct writer w = writer_of(at, IP4_LEN);
         ip4_build(&w, &(struct ip4_hdr){.src = path->src,
                                         .dst = path->dst,
@@ -178,7 +178,7 @@ static void dispatch(struct ip *ip, const struct ip_path *path, struct ip_queued
 
 static struct ip_queued *fragment_make(struct ip *ip, const struct ip_path *path, const struct ip_meta *meta,
                                        uint32_t id, size_t offset, size_t len, bool more) {
-    bool is4 = la_addr_is4(&path->dst);
+    bool is4 = addr_is4(&path->dst);
     size_t header = is4 ? IP4_LEN : IP6_LEN + IP6_FRAG_LEN;
     struct ip_queued *packet = queue_packet(ip, path->iface, header + len);
     if (!packet) return NULL;
@@ -215,10 +215,10 @@ static int drop(struct ip *ip, enum la_drop why, int error) {
 
 static int send_fragments(struct ip *ip, const struct ip_path *path, const struct ip_meta *meta,
                           const struct ip_packet *p) {
-    size_t header = la_addr_is4(&path->dst) ? IP4_LEN : IP6_LEN + IP6_FRAG_LEN;
+    size_t header = addr_is4(&path->dst) ? IP4_LEN : IP6_LEN + IP6_FRAG_LEN;
     size_t total = payload_len(p), piece = (path->mtu - header) & ~(size_t)7;
     /* Lengths of a datagram are 16 bits, IPv4's with its header. */
-    if (total > UINT16_MAX - (la_addr_is4(&path->dst) ? IP4_LEN : 0)) return drop(ip, LA_D_TOO_BIG, LA_EMSGSIZE);
+    if (total > UINT16_MAX - (addr_is4(&path->dst) ? IP4_LEN : 0)) return drop(ip, LA_D_TOO_BIG, LA_EMSGSIZE);
     if (ip->queued + (total + piece - 1) / piece > ip->settings.queue_max) return drop(ip, LA_D_OUT_FULL, LA_ENOBUFS);
     uint32_t id = (uint32_t)env_random(ip->env);
     for (size_t at = 0; at < total; at += piece) {
@@ -281,7 +281,7 @@ bool ip_output(struct ip *ip, const struct ip_path *path, const struct ip_meta *
             wait_by_copy(ip, path, p);
             return false;
         }
-        queue_eth(ip, path->iface, mac, la_addr_is4(&path->dst) ? ETH_IP4 : ETH_IP6, ip_packet_prepend(p, ETH_LEN));
+        queue_eth(ip, path->iface, mac, addr_is4(&path->dst) ? ETH_IP4 : ETH_IP6, ip_packet_prepend(p, ETH_LEN));
     }
     out->iface = path->iface;
     out->len = payload_len(p);

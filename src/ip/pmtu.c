@@ -36,7 +36,7 @@ static struct pmtu *entry_of(const struct ip *ip, const struct la_addr *dst) {
     for (uint32_t i = table_chain(&ip->pmtu_table, hash_of(ip, dst)); i != POOL_NONE;
          i = table_chain_next(&ip->pmtu_table, i)) {
         struct pmtu *entry = pool_at(&ip->pmtus, i);
-        if (la_addr_equal(&entry->dst, dst)) return entry;
+        if (addr_equal(&entry->dst, dst)) return entry;
     }
     return NULL;
 }
@@ -71,7 +71,7 @@ static struct pmtu *entry_make(struct ip *ip, const struct la_addr *dst) {
 }
 
 void ip_pmtu_note(struct ip *ip, const struct la_addr *dst, uint16_t mtu) {
-    uint16_t least = la_addr_is4(dst) ? ip->settings.pmtu_min : IP6_MTU_MIN;
+    uint16_t least = addr_is4(dst) ? ip->settings.pmtu_min : IP6_MTU_MIN;
     if (least < IP4_MTU_MIN) least = IP4_MTU_MIN;
     if (mtu < least) mtu = least;
     struct ip_path path;

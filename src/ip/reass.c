@@ -12,7 +12,7 @@
 #include "ip/ip_state.h"
 
 #define FRAGMENTS_MAX 256 /* 65,535 bytes in pieces as small as IPv4's 256. */
-#define TIMEOUT6 60 * LA_SECOND
+#define TIMEOUT6 (60 * LA_SECOND)
 #define UNKNOWN UINT32_MAX
 
 enum ecn { ECN_NOT_ECT = 0, ECN_CE = 3, ECN_MASK = 3 };
@@ -66,7 +66,7 @@ static struct key key_of(const struct reass_fragment *f) {
     memcpy(key.src, f->src.bytes, sizeof key.src);
     memcpy(key.dst, f->dst.bytes, sizeof key.dst);
     if (ip_is_link_local(&f->src)) key.iface = (uint16_t)(f->iface + 1);
-    if (la_addr_is4(&f->src)) key.proto = f->proto;
+    if (addr_is4(&f->src)) key.proto = f->proto;
     return key;
 }
 
@@ -148,7 +148,7 @@ static struct reass *reass_make(struct ip *ip, const struct reass_fragment *f, c
     r->total = UNKNOWN;
     r->iface = f->iface;
     ip_deadline_init(&r->deadline, IP_DEADLINE_REASS);
-    ip_deadline_arm(ip, &r->deadline, ip->env->now + (la_addr_is4(&f->src) ? ip->settings.reass_timeout : TIMEOUT6));
+    ip_deadline_arm(ip, &r->deadline, ip->env->now + (addr_is4(&f->src) ? ip->settings.reass_timeout : TIMEOUT6));
     return r;
 }
 
@@ -156,7 +156,7 @@ static struct reass *reass_make(struct ip *ip, const struct reass_fragment *f, c
 
 /* What is wrong in itself. An IPv6 sender is told, with a pointer to the field (RFC 8200, 4.5). */
 static bool fragment_ok(struct ip *ip, const struct reass_fragment *f) {
-    bool is4 = la_addr_is4(&f->src);
+    bool is4 = addr_is4(&f->src);
     size_t most = is4 ? UINT16_MAX - IP4_LEN : UINT16_MAX;
     uint32_t pointer;
     if (f->more && f->data.len % 8) {
@@ -225,7 +225,7 @@ static bool fragment_insert(struct ip *ip, struct reass *r, const struct reass_f
 
 /* A header for `total` bytes of payload, as if it had never been in pieces. Returns where the payload goes. */
 static uint8_t *whole_begin(struct ip *ip, const struct reass_fragment *f, uint8_t tos, uint32_t total) {
-    bool is4 = la_addr_is4(&f->src);
+    bool is4 = addr_is4(&f->src);
     size_t header = is4 ? IP4_LEN : IP6_LEN;
     reass_release(ip);
     ip->whole = env_alloc(ip->env, header + total);

@@ -34,7 +34,7 @@ const struct ip_route *route_find(const struct ip *ip, const struct la_addr *dst
         const struct ip_route *route = &ip->routes[i];
         if (iface >= 0 && route->iface != iface) continue;
         /* The IPv6 default route must not take IPv4, whose addresses lie within ::/0. */
-        if (la_addr_is4(&route->prefix) != la_addr_is4(dst)) continue;
+        if (addr_is4(&route->prefix) != addr_is4(dst)) continue;
         if (addr_common(&route->prefix, dst) >= route->prefix_len) return route;
     }
     return NULL;
@@ -42,18 +42,18 @@ const struct ip_route *route_find(const struct ip *ip, const struct la_addr *dst
 
 static bool same_route(const struct ip_route *a, const struct ip_route *b) {
     return a->prefix_len == b->prefix_len && a->iface == b->iface && a->has_gateway == b->has_gateway &&
-           la_addr_equal(&a->prefix, &b->prefix) && la_addr_equal(&a->gateway, &b->gateway) &&
-           la_addr_is4(&a->prefix) == la_addr_is4(&b->prefix);
+           addr_equal(&a->prefix, &b->prefix) && addr_equal(&a->gateway, &b->gateway) &&
+           addr_is4(&a->prefix) == addr_is4(&b->prefix);
 }
 
 static bool gateway_ok(const struct ip *ip, const struct la_addr *gateway, bool is4) {
-    return la_addr_is4(gateway) == is4 && !ip_is_any(gateway) && !ip_is_multicast(gateway) && !ip_is_local(ip, gateway);
+    return addr_is4(gateway) == is4 && !ip_is_any(gateway) && !ip_is_multicast(gateway) && !ip_is_local(ip, gateway);
 }
 
 int ip_route_add(struct ip *ip, const struct la_addr *prefix, unsigned prefix_len, const struct la_addr *gateway,
                  int iface, uint32_t mtu) {
     if (iface < 0 || (uint32_t)iface >= ip->nifaces) return -LA_ENOENT;
-    bool is4 = la_addr_is4(prefix);
+    bool is4 = addr_is4(prefix);
     if (prefix_len > (is4 ? 32u : 128u)) return -LA_EINVAL;
     if (mtu && (mtu < (is4 ? IP4_MTU_MIN : IP6_MTU_MIN) || mtu > UINT16_MAX)) return -LA_EINVAL;
     if (gateway && !gateway_ok(ip, gateway, is4)) return -LA_EINVAL;
@@ -92,7 +92,7 @@ static const struct ip_local *source_choose(const struct ip *ip, const struct la
     unsigned best_rank = 0;
     for (uint32_t i = 0; i < ip->nlocals; i++) {
         const struct ip_local *local = &ip->locals[i];
-        if (la_addr_is4(&local->addr) != la_addr_is4(dst)) continue;
+        if (addr_is4(&local->addr) != addr_is4(dst)) continue;
         if (ip_is_link_local(&local->addr) && local->iface != iface) continue;
         unsigned rank = source_rank(local, dst, iface);
         if (best && (rank < best_rank || (rank == best_rank && local->serial > best->serial))) continue;
@@ -107,7 +107,7 @@ static int wanted_iface(const struct ip *ip, const struct la_addr *src, uint16_t
     if (zone) return zone - 1;
     if (!src || !ip_is_link_local(src)) return -1;
     for (uint32_t i = 0; i < ip->nlocals; i++)
-        if (la_addr_equal(&ip->locals[i].addr, src)) return ip->locals[i].iface;
+        if (addr_equal(&ip->locals[i].addr, src)) return ip->locals[i].iface;
     return -1;
 }
 
@@ -116,7 +116,7 @@ static int first_iface(const struct ip *ip, const struct la_addr *dst) {
     const struct ip_local *first = NULL;
     for (uint32_t i = 0; i < ip->nlocals; i++) {
         const struct ip_local *local = &ip->locals[i];
-        if (la_addr_is4(&local->addr) != la_addr_is4(dst)) continue;
+        if (addr_is4(&local->addr) != addr_is4(dst)) continue;
         if (!first || local->serial < first->serial) first = local;
     }
     return first ? first->iface : -1;
@@ -161,7 +161,7 @@ static bool path_leave(const struct ip *ip, int iface, struct ip_path *path) {
 int ip_path_find(struct ip *ip, const struct la_addr *dst, const struct la_addr *src, uint16_t zone,
                  struct ip_path *path) {
     if (src && ip_is_any(src)) src = NULL;
-    if (src && (la_addr_is4(src) != la_addr_is4(dst) || !ip_is_local(ip, src))) return -LA_EADDRNOTAVAIL;
+    if (src && (addr_is4(src) != addr_is4(dst) || !ip_is_local(ip, src))) return -LA_EADDRNOTAVAIL;
     /* Nothing leads back to ourselves: such a packet would have to arrive through an interface. */
     if (ip_is_any(dst) || ip_is_local(ip, dst)) return -LA_EADDRNOTAVAIL;
     memset(path, 0, sizeof *path);
@@ -180,5 +180,5 @@ int ip_path_find(struct ip *ip, const struct la_addr *dst, const struct la_addr 
 bool ip_path_valid(const struct ip *ip, const struct ip_path *path) { return path->generation == ip->generation; }
 
 uint32_t ip_path_room(const struct ip_path *path) {
-    return (uint32_t)path->mtu - (la_addr_is4(&path->dst) ? IP4_LEN : IP6_LEN);
+    return (uint32_t)path->mtu - (addr_is4(&path->dst) ? IP4_LEN : IP6_LEN);
 }

@@ -20,7 +20,7 @@ static const struct la_addr *asker_address(const struct ip *ip, unsigned iface, 
     const struct ip_local *best = NULL;
     for (uint32_t i = 0; i < ip->nlocals; i++) {
         const struct ip_local *local = &ip->locals[i];
-        if (local->iface != iface || la_addr_is4(&local->addr) != la_addr_is4(addr)) continue;
+        if (local->iface != iface || addr_is4(&local->addr) != addr_is4(addr)) continue;
         if (!best || addr_common(&local->addr, addr) > addr_common(&best->addr, addr)) best = local;
     }
     return best ? &best->addr : NULL;
@@ -106,10 +106,10 @@ static void nd_advertise(struct ip *ip, unsigned iface, const struct la_addr *ta
 
 /* RFC 4861, 7.1.1 and 7.2.3. */
 static bool solicitation_input(struct ip *ip, const struct ip_rx *rx, const struct nd_msg *m) {
-    const struct ip_datagram *d = &rx->d;
+    const struct ip_datagram *d = rx->d;
     bool unspecified = ip_is_any(&d->src);
     struct la_addr group = addr_solicited_node(&m->target);
-    if (unspecified && (m->has_mac || !la_addr_equal(&d->dst, &group))) return false;
+    if (unspecified && (m->has_mac || !addr_equal(&d->dst, &group))) return false;
     if (!iface_local(ip, d->iface, &m->target)) return true;
     if (m->has_mac && mac_is_unicast(m->mac) && route_on_link(ip, d->iface, &d->src))
         neigh_learn(ip, d->iface, &d->src, m->mac);
@@ -119,7 +119,7 @@ static bool solicitation_input(struct ip *ip, const struct ip_rx *rx, const stru
 
 /* RFC 4861, 7.1.2 and 7.2.5. */
 static bool advertisement_input(struct ip *ip, const struct ip_rx *rx, const struct nd_msg *m) {
-    const struct ip_datagram *d = &rx->d;
+    const struct ip_datagram *d = rx->d;
     if (d->multicast && m->solicited) return false;
     if (m->has_mac && !mac_is_unicast(m->mac)) return false;
     if (iface_local(ip, d->iface, &m->target)) return true;
@@ -129,19 +129,19 @@ static bool advertisement_input(struct ip *ip, const struct ip_rx *rx, const str
 }
 
 void nd_input(struct ip *ip, const struct ip_rx *rx, const struct icmp6_msg *icmp) {
-    if (ip->ifaces[rx->d.iface]->config.link != LA_LINK_ETHERNET) {
+    if (ip->ifaces[rx->d->iface]->config.link != LA_LINK_ETHERNET) {
         env_drop(ip->env, LA_D_ICMP_TYPE);
         return;
     }
     struct nd_msg m;
     /* Fragments could hide from those who watch the link (RFC 6980). */
-    bool ok = rx->d.ttl == ND_HOP_LIMIT && !rx->reassembled && nd_parse(icmp, &m);
+    bool ok = rx->d->ttl == ND_HOP_LIMIT && !rx->reassembled && nd_parse(icmp, &m);
     if (ok) ok = m.advert ? advertisement_input(ip, rx, &m) : solicitation_input(ip, rx, &m);
     if (!ok) env_drop(ip->env, LA_D_ND_BAD);
 }
 
 void solicit_send(struct ip *ip, unsigned iface, const struct la_addr *addr, const uint8_t *mac) {
-    if (la_addr_is4(addr)) {
+    if (addr_is4(addr)) {
         arp_request(ip, iface, addr, mac);
     } else {
         nd_solicit(ip, iface, addr, mac != NULL);

@@ -316,6 +316,8 @@ struct tcp_reply {
 };
 /* A segment that belongs to no connection object, sent now. */
 void tcp_reply_send(struct tcp *tcp, const struct tcp_reply *r);
+/* The zone (see la_endpoint) of an answer to a segment. */
+uint16_t tcp_zone_of(const struct tcp_in *in);
 /* RST for an arrived segment (RFC 9293, 3.5.2 and 3.10.7.1). */
 void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in);
 /* RST or ACK of a connection, sent now, because the object is about to go. */

@@ -80,7 +80,7 @@ static void ack_arrives(struct tcp_conn *listener, struct tcp_in *in) {
             env_drop(tcp->env, LA_D_ACCEPT_FULL);
             return;
         }
-        e.zone = (uint16_t)(in->datagram->iface + 1);
+        e.zone = tcp_zone_of(in);
         e.wnd = listener->rcvbuf > UINT16_MAX ? UINT16_MAX : (uint16_t)listener->rcvbuf;
         tcp_embryo_complete(listener, &e, in);
         return;

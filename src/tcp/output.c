@@ -184,12 +184,15 @@ void tcp_reply_send(struct tcp *tcp, const struct tcp_reply *r) {
     ip_send(tcp->ip, &path, &meta, p);
 }
 
-static uint16_t zone_of(const struct tcp_in *in) { return (uint16_t)(in->datagram->iface + 1); }
+/* A link-local peer is reached through the interface that it was heard on; any other by the routes. */
+uint16_t tcp_zone_of(const struct tcp_in *in) {
+    return ip_is_link_local(&in->key.peer) ? (uint16_t)(in->datagram->iface + 1) : 0;
+}
 
 /* RFC 9293, 3.10.7.1: with an ACK the RST takes its number from it, otherwise it acknowledges the segment. */
 void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
-    struct tcp_reply r = {.key = in->key, .zone = zone_of(in), .flags = TCP_RST};
+    struct tcp_reply r = {.key = in->key, .zone = tcp_zone_of(in), .flags = TCP_RST};
     if (s->flags & TCP_ACK) {
         r.seq = s->ack;
     } else {

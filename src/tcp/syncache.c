@@ -101,7 +101,7 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     struct ip_path path;
     bool four = la_addr_is4(&in->key.peer);
     e->key = in->key;
-    e->zone = (uint16_t)(in->datagram->iface + 1);
+    e->zone = tcp_zone_of(in);
     if (ip_path_find(listener->tcp->ip, &e->key.peer, &e->key.local, e->zone, &path) < 0) return false;
     e->irs = in->seg.seq;
     e->at = listener->tcp->env->now;

@@ -52,38 +52,45 @@ static bool in_window(const struct tcp_conn *c, const struct tcp_seg *s) {
 
 /* A segment without any sequence length is answered within the challenge limit only: two ends that disagree would
  * otherwise answer each other for ever. */
-static enum tcp_verdict out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
+static void out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
     bool old = seq_lt(s->seq, c->rcv_nxt);
-    if (s->flags & TCP_RST) return tcp_drop(c, LA_D_RST_BEYOND), STOP;
+    if (s->flags & TCP_RST) {
+        tcp_drop(c, LA_D_RST_BEYOND);
+        return;
+    }
     tcp_drop(c, old ? LA_D_SEQ_OLD : LA_D_SEQ_BEYOND);
     if (s->flags & TCP_SYN && c->state != LA_SYN_RCVD) {
         if (may_challenge(c)) tcp_mark(c, MARK_ACK);
-        return STOP;
+        return;
     }
     if (old && c->state == LA_CLOSING && c->tcp->params.closing_resend_fin) {
         c->snd_nxt = c->snd_una;
         tcp_mark(c, MARK_SEND);
     }
     if (tcp_seg_len(s) || may_challenge(c)) tcp_mark(c, MARK_ACK);
-    return STOP;
 }
 
-/* An unacceptable segment may still carry an ACK or a window update when our window is closed: RFC 9293, 3.10.7.4,
- * "special allowance should be made to accept valid ACKs". */
-static bool ack_in_closed_window(const struct tcp_conn *c, const struct tcp_seg *s) {
-    return seq_eq(c->rcv_nxt, c->rcv_adv) && seq_eq(s->seq, c->rcv_nxt) && (s->flags & TCP_ACK) &&
-           !(s->flags & (TCP_SYN | TCP_RST));
+/* An unacceptable segment whose ACK and window count all the same:
+ *
+ * - Our window is closed: RFC 9293, 3.10.7.4, "special allowance should be made to accept valid ACKs".
+ * - Our window probe is unanswered and the segment begins one byte early: the peer probes us too, and the byte of its
+ *   probe has arrived without its knowing. Neither would ever hear the other (draft-gont-tcpm-tcp-seq-validation). */
+static bool ack_counts(const struct tcp_conn *c, const struct tcp_seg *s) {
+    if (!(s->flags & TCP_ACK) || s->flags & (TCP_SYN | TCP_RST)) return false;
+    if (seq_eq(c->rcv_nxt, c->rcv_adv) && seq_eq(s->seq, c->rcv_nxt)) return true;
+    bool probing = c->timer_at[LA_TIMER_PERSIST] != LA_NEVER && seq_lt(c->snd_una, c->snd_max);
+    return probing && s->data.len <= 1 && seq_eq(s->seq, seq_sub(c->rcv_nxt, 1));
 }
 
 enum tcp_verdict tcp_validate_sequence(struct tcp_conn *c, struct tcp_in *in) {
     struct tcp_seg *s = &in->seg;
     if (fails_paws(c, s)) return STOP;
     if (!in_window(c, s)) {
-        if (!ack_in_closed_window(c, s)) return out_of_window(c, s);
-        if (s->data.len) tcp_drop(c, LA_D_SEQ_BEYOND);
+        bool counts = ack_counts(c, s);
+        out_of_window(c, s);
+        if (!counts) return STOP;
         s->data.len = 0;
         s->flags &= (uint16_t)~TCP_FIN;
-        tcp_mark(c, MARK_ACK);
     }
     if (c->is.ts_on && s->opt.has_ts && seq_leq(s->seq, c->last_ack_sent) &&
         (int32_t)(s->opt.ts_val - c->ts_recent) >= 0) {

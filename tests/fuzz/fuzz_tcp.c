@@ -159,6 +159,7 @@ static void garbage(struct world *w, struct input *in) {
 
 static void step(struct world *w, la_time until) {
     unsigned n = 0;
+    pump(w);
     while (la_poll_at(w->stack) <= until) {
         la_time at = la_poll_at(w->stack);
         if (at > w->now) w->now = at;

@@ -151,6 +151,24 @@ static void many_handshakes_use_little_memory_and_all_end(void **unused) {
     assert_int_equal(la_dropped(rig.stack, LA_D_SYN_TIMEOUT), RIG_TALKS);
 }
 
+/* What fails the connection's own checks does not complete a handshake either (RFC 7323, 3.2). */
+static void a_third_segment_without_the_timestamp_agreed_on_is_not_taken(void **unused) {
+    (void)unused;
+    u_listen(5);
+    rig.t->ts = true;
+    rx(SEG(.seq = R(0), .flags = SYN));
+    tx(SEG(.seq = L(0), .ack = R(1), .flags = SYN | ACK));
+    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .no_ts = true));
+    drop(LA_D_NO_TIMESTAMP);
+    state(LA_SYN_RCVD);
+    assert_int_equal(la_accept(rig.stack, rig.listener, NULL), -LA_EAGAIN);
+    wait_tx(1100);
+    tx(SEG(.seq = L(0), .ack = R(1), .flags = SYN | ACK));
+    third(0);
+    u_accept();
+    state(LA_ESTABLISHED);
+}
+
 static void an_rst_ends_a_handshake_and_the_listener_stays(void **unused) {
     (void)unused;
     u_listen(1);
@@ -269,6 +287,7 @@ int main(void) {
         RIG_TEST(somaxconn_bounds_the_backlog),
         RIG_TEST(the_oldest_handshake_gives_way_without_cookies),
         RIG_TEST(many_handshakes_use_little_memory_and_all_end),
+        RIG_TEST(a_third_segment_without_the_timestamp_agreed_on_is_not_taken),
         RIG_TEST(an_rst_ends_a_handshake_and_the_listener_stays),
         RIG_TEST(a_connection_reset_in_the_queue_is_still_accepted_with_its_error),
         RIG_TEST(a_connection_closed_by_the_peer_in_the_queue_is_accepted_in_close_wait),

@@ -98,8 +98,8 @@ static inline uint16_t rig_fold(uint32_t sum) {
     return (uint16_t)sum;
 }
 
-/* Of an IP packet whose payload is not a fragment: where the payload is and where its checksum, NULL if it has none; the
- * sum over pseudo-header and payload. */
+/* Of an IP packet whose payload is not a fragment: where the payload is and where its checksum, NULL if it has none;
+ * the sum over pseudo-header and payload. */
 static inline uint8_t *rig_transport(uint8_t *p, size_t len, uint32_t *sum) {
     bool is4 = p[0] >> 4 == 4;
     size_t at = is4 ? (size_t)(p[0] & 15) * 4 : 40;
@@ -113,9 +113,7 @@ static inline uint8_t *rig_transport(uint8_t *p, size_t len, uint32_t *sum) {
     return p + at + field;
 }
 
-static inline size_t rig_ip_len(const uint8_t *p) {
-    return p[0] >> 4 == 4 ? get16(p + 2) : 40u + get16(p + 4);
-}
+static inline size_t rig_ip_len(const uint8_t *p) { return p[0] >> 4 == 4 ? get16(p + 2) : 40u + get16(p + 4); }
 
 /* Fills checksum fields that are 0. */
 static inline void rig_fill(uint8_t *p, size_t len) {
@@ -123,8 +121,7 @@ static inline void rig_fill(uint8_t *p, size_t len) {
     uint32_t sum;
     uint8_t *field = rig_transport(p, rig_ip_len(p), &sum);
     if (field && get16(field) == 0) put16(field, (uint16_t)~rig_fold(sum));
-    if (p[0] >> 4 == 4 && get16(p + 10) == 0)
-        put16(p + 10, (uint16_t)~rig_fold(rig_sum(p, (size_t)(p[0] & 15) * 4)));
+    if (p[0] >> 4 == 4 && get16(p + 10) == 0) put16(p + 10, (uint16_t)~rig_fold(rig_sum(p, (size_t)(p[0] & 15) * 4)));
 }
 
 static inline void rig_verify(const uint8_t *packet, size_t len) {
@@ -142,7 +139,7 @@ static inline size_t rig_link_len(const struct ip_rig *rig, unsigned iface) {
 
 /* Bytes as they are. */
 static inline enum ip_result rig_in_bytes(struct ip_rig *rig, int iface, const uint8_t *bytes, size_t len) {
-    /* At the array's end, and in a block of its own, so that a sanitizer sees every read beyond. */
+    /* From a block of its own, so that a sanitizer sees every read beyond. */
     memmove(rig->in, bytes, len);
     rig->in_len = len;
     uint8_t *copy = exact(rig->in, len);

@@ -139,11 +139,16 @@ static void what_cannot_be_believed_is_dropped(void **state) {
         {ICMP4("0304", "00000043", QUOTE4), LA_D_ICMP_BAD},
         {ICMP6("0200", "000004ff", QUOTE6), LA_D_ICMP_BAD}, /* RFC 8201, 4. */
         /* Not ours; a later fragment; too short; not IPv4; ICMP within ICMP. */
-        {ICMP4("0303", "00000000", "4500 0028 0000 4000 3f06 0000 0a000003 0a000002 1234 0050 89abcdef"), LA_D_ICMP_STRAY},
-        {ICMP4("0303", "00000000", "4500 0028 0000 0001 3f06 0000 0a000001 0a000002 1234 0050 89abcdef"), LA_D_ICMP_BAD},
-        {ICMP4("0303", "00000000", "4600 0028 0000 4000 3f06 0000 0a000001 0a000002 1234 0050 89abcdef"), LA_D_ICMP_BAD},
-        {ICMP4("0303", "00000000", "6500 0028 0000 4000 3f06 0000 0a000001 0a000002 1234 0050 89abcdef"), LA_D_ICMP_BAD},
-        {ICMP4("0303", "00000000", "4500 0028 0000 4000 3f01 0000 0a000001 0a000002 1234 0050 89abcdef"), LA_D_ICMP_BAD},
+        {ICMP4("0303", "00000000", "4500 0028 0000 4000 3f06 0000 0a000003 0a000002 1234 0050 89abcdef"),
+         LA_D_ICMP_STRAY},
+        {ICMP4("0303", "00000000", "4500 0028 0000 0001 3f06 0000 0a000001 0a000002 1234 0050 89abcdef"),
+         LA_D_ICMP_BAD},
+        {ICMP4("0303", "00000000", "4600 0028 0000 4000 3f06 0000 0a000001 0a000002 1234 0050 89abcdef"),
+         LA_D_ICMP_BAD},
+        {ICMP4("0303", "00000000", "6500 0028 0000 4000 3f06 0000 0a000001 0a000002 1234 0050 89abcdef"),
+         LA_D_ICMP_BAD},
+        {ICMP4("0303", "00000000", "4500 0028 0000 4000 3f01 0000 0a000001 0a000002 1234 0050 89abcdef"),
+         LA_D_ICMP_BAD},
         {ICMP6("0104", "00000000", "60000000 0014 06 3f" PEER6 US6 "1234 0050 89abcdef"), LA_D_ICMP_STRAY},
         {ICMP6("0104", "00000000", "60000000 0014 2c 3f" US6 PEER6 "0600 0009 00000001"), LA_D_ICMP_BAD},
         {"4500 001b 0001 0000 4001 0000 0a000002 0a000001 08000000 123400", LA_D_ICMP_BAD},
@@ -168,8 +173,9 @@ static void a_quote_behind_a_fragment_header_is_understood(void **state) {
     (void)state;
     struct ip_rig rig;
     begin(&rig);
-    assert_int_equal(rig_in(&rig, 0, "60000000 0040 3a 40" ROUTER6 US6 "0200 0000 00000500"
-                                     "60000000 0514 2c 3f" US6 PEER6 "1100 0001 00000007 1234 0035 1000 0000"),
+    assert_int_equal(rig_in(&rig, 0,
+                            "60000000 0040 3a 40" ROUTER6 US6 "0200 0000 00000500"
+                            "60000000 0514 2c 3f" US6 PEER6 "1100 0001 00000007 1234 0035 1000 0000"),
                      IP_ERROR);
     assert_int_equal(rig.arrival.error.proto, PROTO_UDP);
     assert_int_equal(get16(rig.arrival.error.quoted.data), 0x1234);
@@ -184,15 +190,18 @@ static void port_unreachable_quotes_what_came(void **state) {
     begin(&rig);
     assert_int_equal(rig_in(&rig, 0, udp4), IP_DATAGRAM);
     ip_port_unreachable(rig.ip, &rig.arrival.datagram);
-    rig_out(&rig, 0, "45c0 003a .... 0000 4001 .... 0a000001 0a000002 0303 .... 00000000"
+    rig_out(&rig, 0,
+            "45c0 003a .... 0000 4001 .... 0a000001 0a000002 0303 .... 00000000"
             "4500 001e 0001 4000 4011 .... 0a000002 0a000001 1234 0035 000a .... 6162");
     assert_int_equal(rig_in(&rig, 0, "60000000 0008 11 40" PEER6 US6 "1234 0035 0008 0000"), IP_DATAGRAM);
     ip_port_unreachable(rig.ip, &rig.arrival.datagram);
-    rig_out(&rig, 0, "60000000 0038 3a 40" US6 PEER6 "0104 .... 00000000"
+    rig_out(&rig, 0,
+            "60000000 0038 3a 40" US6 PEER6 "0104 .... 00000000"
             "60000000 0008 11 40" PEER6 US6 "1234 0035 0008 ....");
     assert_int_equal(rig.env.counter[LA_C_OUT_ICMP_ERRORS], 2);
     /* Never about what came to a group. */
-    assert_int_equal(rig_in(&rig, 0, "4500 001c 0001 4000 4011 0000 0a000002 0a0000ff 1234 0035 0008 0000"), IP_DATAGRAM);
+    assert_int_equal(rig_in(&rig, 0, "4500 001c 0001 4000 4011 0000 0a000002 0a0000ff 1234 0035 0008 0000"),
+                     IP_DATAGRAM);
     ip_port_unreachable(rig.ip, &rig.arrival.datagram);
     rig_quiet(&rig);
     rig_end(&rig);

@@ -195,8 +195,8 @@ static bool scenario(struct oom *oom) {
     struct la_packet out;
     if (env_init(&env, &alloc, seed, SIZE_MAX, 0) < 0) return false;
     wheel_init(&wheel, 0);
-    bool ok = ip_create(&env, &wheel, &ip) == 0 && ip_iface_add(ip, &config) == 0 &&
-              ip_addr_add(ip, 0, &us, 24) == 0 && ip_path_find(ip, &peer, NULL, 0, &path) == 0;
+    bool ok = ip_create(&env, &wheel, &ip) == 0 && ip_iface_add(ip, &config) == 0 && ip_addr_add(ip, 0, &us, 24) == 0 &&
+              ip_path_find(ip, &peer, NULL, 0, &path) == 0;
     for (size_t len = 1; ok && len < 3000; len += 1000) {
         struct ip_packet p;
         ip_packet_init(&p);

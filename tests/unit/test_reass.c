@@ -86,7 +86,7 @@ static void repetitions_are_ignored(void **state) {
 static void an_overlap_ends_the_datagram_and_its_rest(void **state) {
     (void)state;
     static const char *const overlaps[] = {
-        F6("00000007", "0001", "12340035 0018 ffff"),                                    /* Same place, other bytes. */
+        F6("00000007", "0001", "12340035 0018 ffff"), /* Same place, other bytes. */
         "60000000 0018 2c 40" PEER6 US6 "1100 0001 00000007 12340035 00181234 1011121314151617", /* Across two. */
         F6("00000007", "0000", "12340035 0018 1234"), /* (An atomic one: not an overlap, see below.) */
         F6("00000007", "0008", "1011121314151617"),   /* An end before the known end. */
@@ -143,7 +143,8 @@ static void malformed_fragments_are_refused(void **state) {
     rig_quiet(&rig);
     rig_in(&rig, 0, "60000000 000f 2c 40" PEER6 US6 "1100 0001 00000007 12340035 001812");
     rig_dropped(&rig, LA_D_REASS_BAD);
-    rig_out(&rig, 0, "60000000 003f 3a 40" US6 PEER6 "0400 .... 00000004"
+    rig_out(&rig, 0,
+            "60000000 003f 3a 40" US6 PEER6 "0400 .... 00000004"
             "60000000 000f 2c 40" PEER6 US6 "1100 0001 00000007 12340035 001812");
     /* Ends beyond 65,535. */
     rig_in(&rig, 0, F4("00", "0007", "1fff", "1011121314151617"));
@@ -155,7 +156,8 @@ static void malformed_fragments_are_refused(void **state) {
     rig_in(&rig, 0, "4500 0014 0007 0002 4011 0000 0a000002 0a000001");
     rig_dropped(&rig, LA_D_REASS_BAD);
     /* A fragment within a fragment. */
-    rig_in(&rig, 0, "60000000 0020 2c 40" PEER6 US6 "2c00 0000 00000007 1100 0001 00000008 1011121314151617 0000000000000000");
+    rig_in(&rig, 0,
+           "60000000 0020 2c 40" PEER6 US6 "2c00 0000 00000007 1100 0001 00000008 1011121314151617 0000000000000000");
     rig_dropped(&rig, LA_D_REASS_BAD);
     rig_quiet(&rig);
     assert_int_equal(rig.ip->reass_table.count, 0);
@@ -172,7 +174,8 @@ static void time_ends_what_is_incomplete(void **state) {
     rig_quiet(&rig);
     rig_pass(&rig, LA_SECOND);
     rig_dropped(&rig, LA_D_REASS_TIMEOUT);
-    rig_out(&rig, 0, "45c0 0038 .... 0000 4001 .... 0a000001 0a000002 0b01 .... 00000000"
+    rig_out(&rig, 0,
+            "45c0 0038 .... 0000 4001 .... 0a000001 0a000002 0b01 .... 00000000"
             "4500 001c 0007 2000 4011 .... 0a000002 0a000001 12340035 0018 0000");
     rig_in(&rig, 0, FIRST6);
     rig_pass(&rig, 60 * LA_SECOND);
@@ -237,9 +240,14 @@ static void the_largest_datagram_fits(void **state) {
     for (unsigned at = 0; at < 65515; at += 1480, sent++) {
         unsigned len = at + 1480 < 65515 ? 1480 : 65515 - at;
         struct writer w = writer_of(packet, sizeof packet);
-        ip4_build(&w, &(struct ip4_hdr){.src = addr_of("10.0.0.2"), .dst = addr_of("10.0.0.1"), .ttl = 64,
-                                        .proto = PROTO_UDP, .id = 1, .more_fragments = at + len < 65515,
-                                        .frag_offset = (uint16_t)at, .total_len = (uint16_t)(20 + len)});
+        ip4_build(&w, &(struct ip4_hdr){.src = addr_of("10.0.0.2"),
+                                        .dst = addr_of("10.0.0.1"),
+                                        .ttl = 64,
+                                        .proto = PROTO_UDP,
+                                        .id = 1,
+                                        .more_fragments = at + len < 65515,
+                                        .frag_offset = (uint16_t)at,
+                                        .total_len = (uint16_t)(20 + len)});
         memset(packet + 20, (int)sent, len);
         result = rig_in_bytes(&rig, 0, packet, 20 + len);
     }
@@ -273,8 +281,8 @@ static bool scenario(struct oom *oom) {
     struct ip *ip = NULL;
     if (env_init(&env, &alloc, seed, SIZE_MAX, 0) < 0) return false;
     wheel_init(&wheel, 0);
-    bool ok = ip_create(&env, &wheel, &ip) == 0 && ip_iface_add(ip, &config) == 0 &&
-              ip_addr_add(ip, 0, &a4, 24) == 0 && ip_addr_add(ip, 0, &a6, 64) == 0;
+    bool ok = ip_create(&env, &wheel, &ip) == 0 && ip_iface_add(ip, &config) == 0 && ip_addr_add(ip, 0, &a4, 24) == 0 &&
+              ip_addr_add(ip, 0, &a6, 64) == 0;
     unsigned whole_ones = 0;
     for (size_t i = 0; ok && i < COUNT_OF(parts); i++) {
         struct ip_arrival arrival;

@@ -47,8 +47,8 @@ static void in(struct udp_rig *rig, const char *text) {
 /* A datagram of one byte from 10.0.0.<host> port `from` to 10.0.0.1 port `to`. */
 static void in4(struct udp_rig *rig, unsigned host, unsigned from, unsigned to, unsigned byte) {
     char text[160];
-    snprintf(text, sizeof text, "4500 001d 0001 0000 4011 0000 0a0000%02x 0a000001 %04x %04x 0009 0000 %02x", host, from,
-             to, byte);
+    snprintf(text, sizeof text, "4500 001d 0001 0000 4011 0000 0a0000%02x 0a000001 %04x %04x 0009 0000 %02x", host,
+             from, to, byte);
     in(rig, text);
 }
 
@@ -186,7 +186,8 @@ static void nobody_there_is_answered(void **state) {
     begin(&rig);
     in4(&rig, 2, 0x1234, 53, 1);
     rig_dropped(&rig.ip, LA_D_UDP_NO_PORT);
-    rig_out(&rig.ip, 0, "45c0 0039 .... 0000 4001 .... 0a000001 0a000002 0303 .... 00000000"
+    rig_out(&rig.ip, 0,
+            "45c0 0039 .... 0000 4001 .... 0a000001 0a000002 0303 .... 00000000"
             "4500 001d 0001 0000 4011 .... 0a000002 0a000001 1234 0035 0009 .... 01");
     in(&rig, "4500 001c 0001 0000 4011 0000 0a000002 0a0000ff 1234 0035 0008 0000");
     rig_dropped(&rig.ip, LA_D_UDP_NO_PORT);
@@ -204,7 +205,8 @@ static void the_best_fit_gets_the_datagram(void **state) {
     la_sock all[] = {both, any, specific, connected};
     for (size_t i = 0; i < COUNT_OF(all); i++)
         assert_int_equal(udp_setsockopt(rig.udp, all[i], LA_SOL_SOCKET, LA_SO_REUSEADDR, &one, sizeof one), 0);
-    struct la_endpoint any6 = at("::", 53), any4 = at("0.0.0.0", 53), own = at("10.0.0.1", 53), peer = at("10.0.0.2", 9);
+    struct la_endpoint any6 = at("::", 53), any4 = at("0.0.0.0", 53), own = at("10.0.0.1", 53),
+                       peer = at("10.0.0.2", 9);
     assert_int_equal(udp_bind(rig.udp, both, &any6), 0);
     in4(&rig, 2, 9, 53, 1);
     got(&rig, both, 1);
@@ -240,11 +242,16 @@ static void addresses_conflict_or_not(void **state) {
         bool v6only;
         int result;
     } cases[] = {
-        {"0.0.0.0", "0.0.0.0", false, -LA_EADDRINUSE},  {"0.0.0.0", "10.0.0.1", false, -LA_EADDRINUSE},
-        {"10.0.0.1", "0.0.0.0", false, -LA_EADDRINUSE}, {"10.0.0.1", "10.1.0.1", false, 0},
-        {"::", "0.0.0.0", false, -LA_EADDRINUSE},       {"0.0.0.0", "::", false, -LA_EADDRINUSE},
-        {"::", "10.0.0.1", false, -LA_EADDRINUSE},      {"::", "0.0.0.0", true, 0},
-        {"::", "10.0.0.1", true, 0},                    {"fd00::1", "0.0.0.0", false, 0},
+        {"0.0.0.0", "0.0.0.0", false, -LA_EADDRINUSE},
+        {"0.0.0.0", "10.0.0.1", false, -LA_EADDRINUSE},
+        {"10.0.0.1", "0.0.0.0", false, -LA_EADDRINUSE},
+        {"10.0.0.1", "10.1.0.1", false, 0},
+        {"::", "0.0.0.0", false, -LA_EADDRINUSE},
+        {"0.0.0.0", "::", false, -LA_EADDRINUSE},
+        {"::", "10.0.0.1", false, -LA_EADDRINUSE},
+        {"::", "0.0.0.0", true, 0},
+        {"::", "10.0.0.1", true, 0},
+        {"fd00::1", "0.0.0.0", false, 0},
         {"fd00::1", "::", true, -LA_EADDRINUSE},
     };
     struct udp_rig rig;
@@ -259,7 +266,8 @@ static void addresses_conflict_or_not(void **state) {
             struct la_endpoint local = at(text[k], 53);
             sock[k] = udp_socket(rig.udp, la_addr_is4(&local.addr) ? LA_AF_INET : LA_AF_INET6);
             if (!la_addr_is4(&local.addr))
-                assert_int_equal(udp_setsockopt(rig.udp, sock[k], LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, &only, sizeof only), 0);
+                assert_int_equal(udp_setsockopt(rig.udp, sock[k], LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, &only, sizeof only),
+                                 0);
             result[k] = udp_bind(rig.udp, sock[k], &local);
         }
         assert_int_equal(result[0], 0);
@@ -333,7 +341,8 @@ static void a_connected_socket_hears_its_peer_alone(void **state) {
     in4(&rig, 3, 9, local.port, 3);
     got(&rig, sock, 3);
     struct la_packet out;
-    while (ip_queue_next(rig.ip.ip, 0, &out)) {}
+    while (ip_queue_next(rig.ip.ip, 0, &out)) {
+    }
     assert_int_equal(udp_sendto(rig.udp, sock, "x", 1, NULL), 1);
     rig_out(&rig.ip, 0, "4500 001d .... 0000 4011 .... 0a000001 0a000003 .... 0009 0009 .... 78");
     /* The way is looked up anew when routing changes. */
@@ -470,10 +479,10 @@ static void options_are_kept_and_used(void **state) {
     static const struct {
         int level, name, first, set, then;
     } cases[] = {
-        {LA_SOL_SOCKET, LA_SO_REUSEADDR, 0, 5, 1},     {LA_SOL_SOCKET, LA_SO_BROADCAST, 0, 1, 1},
-        {LA_IPPROTO_IP, LA_IP_TOS, 0, 0x10, 0x10},     {LA_IPPROTO_IP, LA_IP_TTL, 64, 9, 9},
-        {LA_IPPROTO_IP, LA_IP_TTL, 9, -1, 64},         {LA_IPPROTO_IPV6, LA_IPV6_UNICAST_HOPS, 64, 8, 8},
-        {LA_IPPROTO_IPV6, LA_IPV6_TCLASS, 0, 3, 3},    {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, 0, 1, 1},
+        {LA_SOL_SOCKET, LA_SO_REUSEADDR, 0, 5, 1},  {LA_SOL_SOCKET, LA_SO_BROADCAST, 0, 1, 1},
+        {LA_IPPROTO_IP, LA_IP_TOS, 0, 0x10, 0x10},  {LA_IPPROTO_IP, LA_IP_TTL, 64, 9, 9},
+        {LA_IPPROTO_IP, LA_IP_TTL, 9, -1, 64},      {LA_IPPROTO_IPV6, LA_IPV6_UNICAST_HOPS, 64, 8, 8},
+        {LA_IPPROTO_IPV6, LA_IPV6_TCLASS, 0, 3, 3}, {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, 0, 1, 1},
         {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, 1, 0, 0},
     };
     int value;
@@ -494,7 +503,8 @@ static void options_are_kept_and_used(void **state) {
     value = 300;
     assert_int_equal(udp_setsockopt(rig.udp, four, LA_IPPROTO_IP, LA_IP_TTL, &value, sizeof value), -LA_EINVAL);
     assert_int_equal(udp_setsockopt(rig.udp, four, LA_IPPROTO_IP, LA_IP_TTL, &value, 1), -LA_EINVAL);
-    assert_int_equal(udp_setsockopt(rig.udp, four, LA_IPPROTO_IPV6, LA_IPV6_TCLASS, &value, sizeof value), -LA_ENOPROTOOPT);
+    assert_int_equal(udp_setsockopt(rig.udp, four, LA_IPPROTO_IPV6, LA_IPV6_TCLASS, &value, sizeof value),
+                     -LA_ENOPROTOOPT);
     assert_int_equal(udp_setsockopt(rig.udp, four, LA_SOL_SOCKET, 999, &value, sizeof value), -LA_ENOPROTOOPT);
     len = 1;
     assert_int_equal(udp_getsockopt(rig.udp, four, LA_SOL_SOCKET, LA_SO_TYPE, &value, &len), -LA_EINVAL);
