@@ -1,5 +1,6 @@
 # Benchmarks are built by the target `bench` only, in the release preset: elsewhere their numbers would mean nothing.
 # Every bench/*.c with a main is a program; the other files of bench/ and bench/peers/ are what the programs share.
+# They are linked with the library as it is shipped: its inner names would stand in for those of the peers' libraries.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Release" OR LASTACK_SANITIZE OR LASTACK_CROSS)
   return()
 endif()
@@ -17,13 +18,18 @@ if(bench_programs)
 endif()
 
 add_custom_target(bench)
+find_path(LASTACK_LWIP_DIR lwip/tcp.h PATH_SUFFIXES lwip)
 foreach(source IN LISTS bench_programs)
   get_filename_component(name ${source} NAME_WE)
   add_executable(bench_${name} EXCLUDE_FROM_ALL ${source} ${bench_shared})
   set_target_properties(bench_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY bench)
   lastack_settings(bench_${name})
   target_include_directories(bench_${name} PRIVATE ${PROJECT_SOURCE_DIR}/bench)
-  target_link_libraries(bench_${name} PRIVATE ${parts} lastack)
+  target_link_libraries(bench_${name} PRIVATE ${PROJECT_BINARY_DIR}/shipped/liblastack.a)
+  add_dependencies(bench_${name} lastack_shipped)
   lastack_link_used(bench_${name} ${source} ${bench_shared})
+  if(LASTACK_LWIP_DIR)
+    target_include_directories(bench_${name} SYSTEM PRIVATE ${LASTACK_LWIP_DIR})
+  endif()
   add_dependencies(bench bench_${name})
 endforeach()

@@ -15,6 +15,20 @@ static struct settings settings_of(const struct la_stack *stack) {
     return (struct settings){(struct tcp_params *)&stack->tcp.params, ip_settings(stack->ip)};
 }
 
+/* Settings that both transports obey. */
+static void share_settings(struct la_stack *stack) {
+    struct udp_settings *udp = udp_settings(stack->udp);
+    udp->port_first = stack->tcp.params.port_first;
+    udp->port_last = stack->tcp.params.port_last;
+}
+
+static int set_profile(struct la_stack *stack, const char *name) {
+    struct settings settings = settings_of(stack);
+    int error = settings_profile(&settings, name);
+    if (!error) share_settings(stack);
+    return error;
+}
+
 /* --- Making and ending --- */
 
 static int create_parts(struct la_stack *stack, const struct la_config *config) {
@@ -26,8 +40,7 @@ static int create_parts(struct la_stack *stack, const struct la_config *config) 
     tcp_init(&stack->tcp, &stack->env, &stack->wheel, stack->ip, &stack->tcp_events);
     error = udp_create(&stack->env, stack->ip, &stack->udp_events, &stack->udp);
     if (error) return error;
-    struct settings settings = settings_of(stack);
-    return settings_profile(&settings, config->profile ? config->profile : "linux");
+    return set_profile(stack, config->profile ? config->profile : "linux");
 }
 
 int la_stack_create(const struct la_config *config, struct la_stack **out) {
@@ -78,6 +91,13 @@ int la_route_add(struct la_stack *stack, const struct la_addr *prefix, unsigned 
 
 /* --- Packets --- */
 
+static void dispatch_error(struct la_stack *stack, const struct ip_error *error) {
+    if (error->proto == PROTO_TCP)
+        tcp_error(&stack->tcp, error);
+    else
+        udp_error(stack->udp, error);
+}
+
 void la_input(struct la_stack *stack, int iface, const void *packet, size_t len, la_time now) {
     struct ip_arrival arrival;
     root_at(stack, now);
@@ -94,12 +114,7 @@ void la_input(struct la_stack *stack, int iface, const void *packet, size_t len,
         else
             udp_input(stack->udp, stack->ip, &arrival.datagram);
         break;
-    case IP_ERROR:
-        if (arrival.error.proto == PROTO_TCP)
-            tcp_error(&stack->tcp, &arrival.error);
-        else
-            udp_error(stack->udp, &arrival.error);
-        break;
+    case IP_ERROR: dispatch_error(stack, &arrival.error); break;
     }
 }
 
@@ -136,8 +151,14 @@ la_time la_poll_at(const struct la_stack *stack) { return wheel_next(&stack->whe
 void la_tick(struct la_stack *stack, la_time now) {
     struct wheel_node *node;
     root_at(stack, now);
-    while ((node = wheel_expire(&stack->wheel, stack->env.now)) != NULL)
-        if (!ip_timer(stack->ip, node)) tcp_timer(&stack->tcp, node);
+    while ((node = wheel_expire(&stack->wheel, stack->env.now)) != NULL) {
+        if (!ip_timer(stack->ip, node)) {
+            tcp_timer(&stack->tcp, node);
+            continue;
+        }
+        struct ip_error error; /* Packets whose neighbour did not answer. */
+        while (ip_failed_next(stack->ip, &error)) dispatch_error(stack, &error);
+    }
 }
 
 static bool take_event(struct list *events, struct la_event *event) {
@@ -164,7 +185,9 @@ bool la_next_event(struct la_stack *stack, struct la_event *event) {
 
 int la_set(struct la_stack *stack, const char *name, int64_t value) {
     struct settings settings = settings_of(stack);
-    return name ? settings_set(&settings, name, value) : -LA_ENOENT;
+    int error = name ? settings_set(&settings, name, value) : -LA_ENOENT;
+    if (!error) share_settings(stack);
+    return error;
 }
 
 int la_get(const struct la_stack *stack, const char *name, int64_t *value) {
@@ -180,8 +203,7 @@ bool la_setting_at(const struct la_stack *stack, unsigned i, struct la_setting *
 }
 
 int la_profile(struct la_stack *stack, const char *profile) {
-    struct settings settings = settings_of(stack);
-    return profile ? settings_profile(&settings, profile) : -LA_EINVAL;
+    return profile ? set_profile(stack, profile) : -LA_EINVAL;
 }
 
 /* --- Views --- */

@@ -10,6 +10,7 @@ enum exit_status {
 
 #define LASTACK_VERSION "0.1.0"
 
+int cmd_states(int argc, char **argv);
 int cmd_tour(int argc, char **argv);
 
 #endif

@@ -11,6 +11,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"states", cmd_states, "the state machine as it is in the code: text, Markdown or a picture"},
     {"tour", cmd_tour, "play connections between kernel programs and lastack; show both ends' states"},
 };
 

@@ -24,17 +24,6 @@
 
 #define BOUND (10 * LA_SECOND)
 
-static void fail(struct scene *scene, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void fail(struct scene *scene, const char *format, ...) {
-    if (scene->failed) return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(scene->why, sizeof scene->why, format, args);
-    va_end(args);
-    scene->failed = true;
-}
-
 static void tell(struct scene *scene, enum side side, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static void tell(struct scene *scene, enum side side, const char *format, ...) {
@@ -59,8 +48,8 @@ static bool wait_until(struct scene *scene, condition *holds, long value, const 
         if (world_step(world)) continue;
         if (holds(scene, value)) break;
         if (world->now >= until) {
-            fail(scene, "waited %u s until %s; kernel is %s, lastack %s", (unsigned)(BOUND / LA_SECOND), what,
-                 la_state_name(world->state[KERNEL]), la_state_name(world->state[STACK]));
+            scene_fail(scene, "waited %u s until %s; kernel is %s, lastack %s", (unsigned)(BOUND / LA_SECOND), what,
+                       la_state_name(world->state[KERNEL]), la_state_name(world->state[STACK]));
             return false;
         }
         world_sleep(world, scene->words, until);
@@ -126,7 +115,7 @@ void wait_quiet(struct scene *scene) {
 }
 
 void expect(struct scene *scene, bool fact, const char *what) {
-    if (!scene->failed && !fact) fail(scene, "expected: %s", what);
+    if (!scene->failed && !fact) scene_fail(scene, "expected: %s", what);
 }
 
 /* --- The device --- */
@@ -153,7 +142,7 @@ void release_all(struct scene *scene) {
 }
 
 void lose(struct scene *scene, const char *rule) {
-    if (!scene->failed && !world_rule(scene->world, rule)) fail(scene, "the fault rule \"%s\" is wrong", rule);
+    if (!scene->failed && !world_rule(scene->world, rule)) scene_fail(scene, "the fault rule \"%s\" is wrong", rule);
 }
 
 void lose_no_more(struct scene *scene) { la_fault_clear(scene->world->rules); }
@@ -163,12 +152,12 @@ void lose_no_more(struct scene *scene) { la_fault_clear(scene->world->rules); }
 void stack_set(struct scene *scene, const char *name, int64_t value) {
     if (scene->failed) return;
     int rc = la_set(scene->world->stack, name, value);
-    if (rc < 0) fail(scene, "lastack refuses %s = %lld: %s", name, (long long)value, la_errno_name(-rc));
+    if (rc < 0) scene_fail(scene, "lastack refuses %s = %lld: %s", name, (long long)value, la_errno_name(-rc));
 }
 
 static void stack_option(struct scene *scene, int level, int name, int value) {
     int rc = la_setsockopt(scene->world->stack, scene->stack, level, name, &value, sizeof value, la_host_now());
-    if (rc < 0) fail(scene, "lastack refuses option %d of level %d: %s", name, level, la_errno_name(-rc));
+    if (rc < 0) scene_fail(scene, "lastack refuses option %d of level %d: %s", name, level, la_errno_name(-rc));
 }
 
 void stack_keepalive(struct scene *scene, int idle, int interval, int count) {
@@ -182,7 +171,7 @@ void stack_keepalive(struct scene *scene, int idle, int interval, int count) {
 
 static void kernel_option(struct scene *scene, int level, int name, int value) {
     if (setsockopt(scene->kernel, level, name, &value, sizeof value) < 0)
-        fail(scene, "the kernel refuses option %d of level %d: %s", name, level, strerror(errno));
+        scene_fail(scene, "the kernel refuses option %d of level %d: %s", name, level, strerror(errno));
 }
 
 void kernel_keepalive(struct scene *scene, int idle, int interval, int count) {
@@ -204,7 +193,7 @@ static la_sock stack_socket(struct scene *scene) {
     int64_t rc = sock;
     if (rc >= 0) rc = la_setsockopt(stack, sock, LA_SOL_SOCKET, LA_SO_REUSEADDR, &one, sizeof one, la_host_now());
     if (rc >= 0) rc = la_bind(stack, sock, &scene->world->end[STACK]);
-    if (rc < 0) fail(scene, "lastack gives no socket: %s", la_errno_name((int)-rc));
+    if (rc < 0) scene_fail(scene, "lastack gives no socket: %s", la_errno_name((int)-rc));
     return sock;
 }
 
@@ -213,14 +202,14 @@ void stack_listen(struct scene *scene) {
     scene->stack_listener = stack_socket(scene);
     if (scene->failed) return;
     int rc = la_listen(scene->world->stack, scene->stack_listener, 4);
-    if (rc < 0) fail(scene, "lastack's listen: %s", la_errno_name(-rc));
+    if (rc < 0) scene_fail(scene, "lastack's listen: %s", la_errno_name(-rc));
     tell(scene, STACK, "listen()");
 }
 
 void stack_accept(struct scene *scene) {
     if (scene->failed) return;
     scene->stack = la_accept(scene->world->stack, scene->stack_listener, NULL);
-    if (scene->stack < 0) fail(scene, "lastack's accept: %s", la_errno_name((int)-scene->stack));
+    if (scene->stack < 0) scene_fail(scene, "lastack's accept: %s", la_errno_name((int)-scene->stack));
     tell(scene, STACK, "accept()");
 }
 
@@ -229,7 +218,7 @@ void stack_connect(struct scene *scene) {
     scene->stack = stack_socket(scene);
     if (scene->failed) return;
     int rc = la_connect(scene->world->stack, scene->stack, &scene->world->end[KERNEL], la_host_now());
-    if (rc < 0 && rc != -LA_EINPROGRESS) fail(scene, "lastack's connect: %s", la_errno_name(-rc));
+    if (rc < 0 && rc != -LA_EINPROGRESS) scene_fail(scene, "lastack's connect: %s", la_errno_name(-rc));
     tell(scene, STACK, "connect()");
 }
 
@@ -277,14 +266,14 @@ void kernel_listen(struct scene *scene) {
     if (scene->failed) return;
     scene->kernel_listener = bound_socket(scene->world, SOCK_NONBLOCK);
     if (scene->kernel_listener < 0 || listen(scene->kernel_listener, 4) < 0)
-        fail(scene, "the kernel's listen: %s", strerror(errno));
+        scene_fail(scene, "the kernel's listen: %s", strerror(errno));
     tell(scene, KERNEL, "listen()");
 }
 
 void kernel_accept(struct scene *scene) {
     if (scene->failed) return;
     scene->kernel = accept4(scene->kernel_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (scene->kernel < 0) fail(scene, "the kernel's accept: %s", strerror(errno));
+    if (scene->kernel < 0) scene_fail(scene, "the kernel's accept: %s", strerror(errno));
     tell(scene, KERNEL, "accept()");
 }
 
@@ -293,7 +282,7 @@ void kernel_connect(struct scene *scene) {
     union address there = address_of(&scene->world->end[STACK]);
     scene->kernel = bound_socket(scene->world, SOCK_NONBLOCK);
     if (scene->kernel < 0 || (connect(scene->kernel, &there.any, address_len(&there)) < 0 && errno != EINPROGRESS))
-        fail(scene, "the kernel's connect: %s", strerror(errno));
+        scene_fail(scene, "the kernel's connect: %s", strerror(errno));
     tell(scene, KERNEL, "connect()");
 }
 
@@ -327,7 +316,7 @@ void program_open(struct scene *scene) {
     stack_listen(scene);
     if (pipe2(ends, O_CLOEXEC) < 0 || (scene->program = fork()) < 0) {
         scene->program = 0;
-        fail(scene, "cannot start a program: %s", strerror(errno));
+        scene_fail(scene, "cannot start a program: %s", strerror(errno));
         return;
     }
     if (scene->program == 0) be_the_program(scene->world, ends[1]);
@@ -354,7 +343,7 @@ void program_says(struct scene *scene, char letter) {
     if (!scene->failed && letter == 'e') tell(scene, KERNEL, "read() = 0");
 }
 
-static void program_end(struct scene *scene) {
+void program_end(struct scene *scene) {
     if (!scene->program) return;
     kill(scene->program, SIGKILL);
     waitpid(scene->program, NULL, 0);
@@ -375,7 +364,7 @@ void kernel_send(struct scene *scene, size_t len) {
     static const char zeros[65536];
     if (scene->failed) return;
     ssize_t n = send(scene->kernel, zeros, len, MSG_NOSIGNAL);
-    if (n != (ssize_t)len) fail(scene, "the kernel's send(%zu) gave %zd: %s", len, n, strerror(errno));
+    if (n != (ssize_t)len) scene_fail(scene, "the kernel's send(%zu) gave %zd: %s", len, n, strerror(errno));
     tell(scene, KERNEL, "send(%zu)", len);
 }
 
@@ -383,20 +372,20 @@ void stack_send(struct scene *scene, size_t len) {
     static const char zeros[65536];
     if (scene->failed) return;
     int64_t n = la_send(scene->world->stack, scene->stack, zeros, len, 0, la_host_now());
-    if (n != (int64_t)len) fail(scene, "lastack's send(%zu) gave %lld", len, (long long)n);
+    if (n != (int64_t)len) scene_fail(scene, "lastack's send(%zu) gave %lld", len, (long long)n);
     tell(scene, STACK, "send(%zu)", len);
 }
 
 void kernel_shutdown(struct scene *scene) {
     if (scene->failed) return;
-    if (shutdown(scene->kernel, SHUT_WR) < 0) fail(scene, "the kernel's shutdown: %s", strerror(errno));
+    if (shutdown(scene->kernel, SHUT_WR) < 0) scene_fail(scene, "the kernel's shutdown: %s", strerror(errno));
     tell(scene, KERNEL, "shutdown(WR)");
 }
 
 void stack_shutdown(struct scene *scene) {
     if (scene->failed) return;
     int rc = la_shutdown(scene->world->stack, scene->stack, LA_SHUT_WR, la_host_now());
-    if (rc < 0) fail(scene, "lastack's shutdown: %s", la_errno_name(-rc));
+    if (rc < 0) scene_fail(scene, "lastack's shutdown: %s", la_errno_name(-rc));
     tell(scene, STACK, "shutdown(WR)");
 }
 
@@ -419,7 +408,7 @@ void kernel_reset(struct scene *scene) {
 static void stack_ends(struct scene *scene, const char *call) {
     if (scene->failed) return;
     int rc = la_close(scene->world->stack, scene->stack, la_host_now());
-    if (rc < 0) fail(scene, "lastack's close: %s", la_errno_name(-rc));
+    if (rc < 0) scene_fail(scene, "lastack's close: %s", la_errno_name(-rc));
     scene->stack = -1;
     tell(scene, STACK, "%s", call);
 }
@@ -430,7 +419,7 @@ static void stack_linger_set(struct scene *scene, int seconds) {
     struct la_linger linger = {.onoff = 1, .seconds = seconds};
     int rc = la_setsockopt(scene->world->stack, scene->stack, LA_SOL_SOCKET, LA_SO_LINGER, &linger, sizeof linger,
                            la_host_now());
-    if (rc < 0) fail(scene, "lastack refuses SO_LINGER: %s", la_errno_name(-rc));
+    if (rc < 0) scene_fail(scene, "lastack refuses SO_LINGER: %s", la_errno_name(-rc));
 }
 
 void stack_reset(struct scene *scene) {
@@ -446,7 +435,7 @@ void stack_linger(struct scene *scene, int seconds) {
     scene->world->events = 0;
     int rc = la_close(scene->world->stack, scene->stack, la_host_now());
     if (rc != -LA_EINPROGRESS)
-        fail(scene, "lastack's lingering close gave %s", rc < 0 ? la_errno_name(-rc) : "0 at once");
+        scene_fail(scene, "lastack's lingering close gave %s", rc < 0 ? la_errno_name(-rc) : "0 at once");
     scene->stack = -1;
     tell(scene, STACK, "close(), linger %d s", seconds);
 }
@@ -470,8 +459,9 @@ static void tell_recv(struct scene *scene, enum side side, long got, long want) 
         tell(scene, side, "recv() = %ld", got);
     }
     if (got != want)
-        fail(scene, "%s recv gave %ld (%s), expected %ld (%s)", side == KERNEL ? "the kernel's" : "lastack's", got,
-             got < 0 ? la_errno_name((int)-got) : "bytes", want, want < 0 ? la_errno_name((int)-want) : "bytes");
+        scene_fail(scene, "%s recv gave %ld (%s), expected %ld (%s)", side == KERNEL ? "the kernel's" : "lastack's",
+                   got, got < 0 ? la_errno_name((int)-got) : "bytes", want,
+                   want < 0 ? la_errno_name((int)-want) : "bytes");
 }
 
 static bool kernel_has(const struct scene *scene, long want) {
@@ -501,82 +491,4 @@ void stack_recv(struct scene *scene, long want) {
     if (scene->failed) return;
     int64_t n = la_recv(scene->world->stack, scene->stack, data, sizeof data, 0, la_host_now());
     tell_recv(scene, STACK, (long)n, want);
-}
-
-/* --- The whole of a scene --- */
-
-static void join_path(const struct life *life, enum side side, char *text, size_t size) {
-    size_t n = 0;
-    text[0] = 0;
-    for (unsigned i = 0; i < life->npath[side] && n < size; i++)
-        n += (size_t)snprintf(text + n, size - n, "%s%s", i ? " " : "", la_state_name(life->path[side][i]));
-}
-
-/* Whether the wire is as the pattern says, segment by segment; "*" stands for any number of segments. */
-static bool wire_matches(const char *pattern, const char *wire) {
-    while (*pattern) {
-        size_t len = strcspn(pattern, " ");
-        const char *rest = pattern + len + (pattern[len] != 0);
-        if (len == 1 && *pattern == '*') {
-            for (;;) {
-                if (wire_matches(rest, wire)) return true;
-                if (!*wire) return false;
-                size_t skip = strcspn(wire, " ");
-                wire += skip + (wire[skip] != 0);
-            }
-        }
-        if (strcspn(wire, " ") != len || strncmp(pattern, wire, len) != 0) return false;
-        wire += len + (wire[len] != 0);
-        pattern = rest;
-    }
-    return !*wire;
-}
-
-static void compare_path(struct scene *scene, enum side side, const char *wanted) {
-    char seen[512];
-    join_path(&scene->world->life, side, seen, sizeof seen);
-    if (strcmp(seen, wanted) != 0)
-        fail(scene, "%s states\n  expected: %s\n  seen:     %s", side == KERNEL ? "the kernel's" : "lastack's", wanted,
-             seen);
-}
-
-static void compare(struct scene *scene, const struct scene_text *text) {
-    compare_path(scene, KERNEL, text->kernel);
-    compare_path(scene, STACK, text->stack);
-    if (!wire_matches(text->wire, scene->world->life.wire))
-        fail(scene, "segments\n  expected: %s\n  seen:     %s", text->wire, scene->world->life.wire);
-}
-
-/* The kernel's connection, if there still is one, must not reach into the next scene. */
-static void clean(struct scene *scene) {
-    struct linger linger = {.l_onoff = 1, .l_linger = 0};
-    program_end(scene);
-    if (scene->words >= 0) close(scene->words);
-    if (scene->kernel >= 0) {
-        setsockopt(scene->kernel, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-        close(scene->kernel);
-    }
-    if (scene->kernel_listener >= 0) close(scene->kernel_listener);
-    world_drain(scene->world);
-}
-
-bool scene_play(struct world *world, const struct script *script, unsigned number) {
-    struct scene scene = {
-        .world = world, .kernel = -1, .kernel_listener = -1, .stack = -1, .stack_listener = -1, .words = -1};
-    const struct view *view = world->view;
-    bool kernel_opens = script->opener == KERNEL;
-    view->scene(view->ctx, &script->text);
-    world_life(world, script->ipv6, (uint16_t)((kernel_opens ? 40000 : 8000) + number),
-               (uint16_t)((kernel_opens ? 8000 : 40000) + number));
-    int rc = world_stack(world);
-    if (rc < 0) fail(&scene, "no stack: %s", la_errno_name(-rc));
-    stack_set(&scene, "net.inet.tcp.msl", 100);
-    stack_set(&scene, "net.ipv4.tcp_fin_timeout", 1);
-    script->play(&scene);
-    if (!scene.failed) compare(&scene, &script->text);
-    struct verdict verdict = {.passed = !scene.failed};
-    snprintf(verdict.why, sizeof verdict.why, "%s", scene.why);
-    view->verdict(view->ctx, &script->text, &world->life, &verdict);
-    clean(&scene);
-    return verdict.passed;
 }

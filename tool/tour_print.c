@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define END_WIDTH 32   /* A column of one end … */
+#define END_WIDTH 33   /* A column of one end … */
 #define STATE_WIDTH 13 /* … and the state's part of it. */
 #define ARROW_WIDTH 45
 

@@ -33,6 +33,9 @@ extern const struct script scenes_open[], scenes_close[], scenes_lost[], scenes_
 /* Plays one script. `number` makes its ports. False when it went otherwise. */
 bool scene_play(struct world *world, const struct script *script, unsigned number);
 
+/* Notes why the scene failed; the first note counts. */
+void scene_fail(struct scene *scene, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* --- Opening --- */
 void stack_listen(struct scene *scene);
 void stack_accept(struct scene *scene);
@@ -47,6 +50,7 @@ void open_by_stack(struct scene *scene);
 void program_open(struct scene *scene);
 void program_says(struct scene *scene, char letter); /* Waits for 'c' (connected) or 'e' (has read end of file). */
 void program_kill(struct scene *scene);
+void program_end(struct scene *scene); /* Kills it without a word, if there is one. */
 
 /* --- Data and ends --- */
 void kernel_send(struct scene *scene, size_t len);

@@ -135,6 +135,58 @@ static void the_oldest_handshake_gives_way_without_cookies(void **unused) {
     tx(SEG(.seq = L(1), .flags = RST));
 }
 
+/* C30. Nothing is kept of a SYN that is answered by a cookie; the third segment alone makes the connection. */
+static void a_syn_cookie_makes_a_connection_of_the_third_segment(void **unused) {
+    (void)unused;
+    setting("net.ipv4.tcp_syncookies", 2);
+    u_listen(5);
+    syn(0);
+    tx(SEG(.seq = L(0), .ack = R(1), .flags = SYN | ACK));
+    state(LA_CLOSED);
+    advance(3000);
+    tx_none();
+    third(0);
+    u_accept();
+    state(LA_ESTABLISHED);
+    assert_int_equal(u_send(100), 100);
+    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK, .len = 100));
+}
+
+static void a_forged_or_stale_cookie_is_reset(void **unused) {
+    (void)unused;
+    setting("net.ipv4.tcp_syncookies", 2);
+    u_listen(5);
+    syn(0);
+    tx_skip();
+    rx(SEG(.seq = R(1), .ack = L(1) + 1, .flags = ACK));
+    tx(SEG(.seq = L(2), .flags = RST));
+    drop(LA_D_COOKIE_BAD);
+    rx(SEG(.seq = R(2), .ack = L(1), .flags = ACK)); /* Of another initial sequence number. */
+    tx(SEG(.seq = L(1), .flags = RST));
+    drop(LA_D_COOKIE_BAD);
+    advance(300000);
+    third(0);
+    tx(SEG(.seq = L(1), .flags = RST));
+    assert_int_equal(la_accept(rig.stack, rig.listener, NULL), -LA_EAGAIN);
+}
+
+static void a_flood_of_syns_keeps_nobody_out(void **unused) {
+    (void)unused;
+    setting("net.ipv4.tcp_max_syn_backlog", 4);
+    u_listen(50);
+    for (unsigned i = 1; i < RIG_TALKS; i++) syn(i);
+    tx_skip();
+    uint32_t count[LA_NSTATES];
+    la_conn_count(rig.stack, count);
+    assert_int_equal(count[LA_SYN_RCVD], 4);
+    syn(0);
+    assert_int_equal(tx_skip(), 1);
+    third(0);
+    u_accept();
+    third(1); /* And those who came before the cookies complete as well. */
+    u_accept();
+}
+
 static void many_handshakes_use_little_memory_and_all_end(void **unused) {
     (void)unused;
     u_listen(100);
@@ -286,6 +338,9 @@ int main(void) {
         RIG_TEST(abort_on_overflow_resets_instead),
         RIG_TEST(somaxconn_bounds_the_backlog),
         RIG_TEST(the_oldest_handshake_gives_way_without_cookies),
+        RIG_TEST(a_syn_cookie_makes_a_connection_of_the_third_segment),
+        RIG_TEST(a_forged_or_stale_cookie_is_reset),
+        RIG_TEST(a_flood_of_syns_keeps_nobody_out),
         RIG_TEST(many_handshakes_use_little_memory_and_all_end),
         RIG_TEST(a_third_segment_without_the_timestamp_agreed_on_is_not_taken),
         RIG_TEST(an_rst_ends_a_handshake_and_the_listener_stays),

@@ -44,62 +44,50 @@ struct row {
     struct cell at[NPLACES];
 };
 
+/* clang-format off */
 /* Cells by name. */
-#define TAKEN                                                                                                          \
-    { NOTHING, SAME, LA_D_NONE }
-#define OLD                                                                                                            \
-    { ACK_SAME, SAME, LA_D_SEQ_OLD }
-#define BEYOND                                                                                                         \
-    { ACK_SAME, SAME, LA_D_SEQ_BEYOND }
-#define KEPT                                                                                                           \
-    { ACK_SAME, SAME, LA_D_NONE } /* Beyond a gap: kept, and the gap is told. */
-#define ACKED                                                                                                          \
-    { ACK_NEW, SAME, LA_D_NONE }
-#define SYN_CHAL                                                                                                       \
-    { ACK_SAME, SAME, LA_D_SYN_CHALLENGE }
-#define RST_CHAL                                                                                                       \
-    { ACK_SAME, SAME, LA_D_RST_CHALLENGE }
-#define RST_OUT                                                                                                        \
-    { NOTHING, SAME, LA_D_RST_BEYOND }
-#define DIES                                                                                                           \
-    { NOTHING, LA_CLOSED, ANY }
-#define PAST_FIN                                                                                                       \
-    { MAY_ACK, SAME, LA_D_DATA_AFTER_FIN } /* Data after the peer's own FIN is ignored. */
-#define AFTER_FIN                                                                                                      \
-    { MAY_ACK, SAME, ANY } /* So is another FIN; RCV.NXT stays. */
-#define TO(s)                                                                                                          \
-    { NOTHING, LA_##s, LA_D_NONE }
-#define ACK_TO(s)                                                                                                      \
-    { ACK_NEW, LA_##s, LA_D_NONE }
-#define KEPT_TO(s)                                                                                                     \
-    { ACK_SAME, LA_##s, LA_D_NONE }
-#define REFUSED                                                                                                        \
-    { RST_NOW, LA_CLOSED, LA_D_DATA_AFTER_CLOSE }
-#define STAYS(reply, drop)                                                                                             \
-    { reply, SAME, LA_D_##drop }
-#define ALL(c)                                                                                                         \
-    { c, c, c, c, c }
+#define TAKEN {NOTHING, SAME, LA_D_NONE}
+#define OLD {ACK_SAME, SAME, LA_D_SEQ_OLD}
+#define BEYOND {ACK_SAME, SAME, LA_D_SEQ_BEYOND}
+#define KEPT {ACK_SAME, SAME, LA_D_NONE} /* Beyond a gap: kept, and the gap is told. */
+#define ACKED {ACK_NEW, SAME, LA_D_NONE}
+#define SYN_CHAL {ACK_SAME, SAME, LA_D_SYN_CHALLENGE}
+#define RST_CHAL {ACK_SAME, SAME, LA_D_RST_CHALLENGE}
+#define RST_OUT {NOTHING, SAME, LA_D_RST_BEYOND}
+#define DIES {NOTHING, LA_CLOSED, ANY}
+#define PAST_FIN {MAY_ACK, SAME, LA_D_DATA_AFTER_FIN} /* Data after the peer's own FIN is ignored. */
+#define AFTER_FIN {MAY_ACK, SAME, ANY}                /* So is another FIN; RCV.NXT stays. */
+#define TO(s) {NOTHING, LA_##s, LA_D_NONE}
+#define ACK_TO(s) {ACK_NEW, LA_##s, LA_D_NONE}
+#define KEPT_TO(s) {ACK_SAME, LA_##s, LA_D_NONE}
+#define REFUSED {RST_NOW, LA_CLOSED, LA_D_DATA_AFTER_CLOSE}
+#define OPENS {SYN_ACK, LA_SYN_RCVD, LA_D_NONE}
+#define STAYS(reply, drop) {reply, SAME, LA_D_##drop}
+#define ALL(c) {c, c, c, c, c}
 
 /* What all synchronized states share: SYN and RST. */
 #define SYN_AND_RST(a)                                                                                                 \
     {SYN, 0, a, {OLD, SYN_CHAL, SYN_CHAL, SYN_CHAL, BEYOND}},                                                          \
-        {SYN | ACK, 0, a, {OLD, SYN_CHAL, SYN_CHAL, SYN_CHAL, BEYOND}},                                                \
-        {RST, 0, a, {RST_OUT, DIES, RST_CHAL, RST_CHAL, RST_OUT}}, {                                                   \
-        RST | ACK, 0, a, { RST_OUT, DIES, RST_CHAL, RST_CHAL, RST_OUT }                                                \
-    }
-#define END                                                                                                            \
-    { 0, 0, 0, ALL(TAKEN) }
+    {SYN | ACK, 0, a, {OLD, SYN_CHAL, SYN_CHAL, SYN_CHAL, BEYOND}},                                                    \
+    {RST, 0, a, {RST_OUT, DIES, RST_CHAL, RST_CHAL, RST_OUT}},                                                         \
+    {RST | ACK, 0, a, {RST_OUT, DIES, RST_CHAL, RST_CHAL, RST_OUT}}
+#define END {0, 0, 0, ALL(TAKEN)}
 
 static const struct row closed_rows[] = {
-    {SYN, 0, 1, ALL(STAYS(RST_AND_ACK, TCP_NO_CONN))},       {SYN | ACK, 0, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},
-    {ACK, 0, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},        {FIN | ACK, 0, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},
-    {FIN, 0, 1, ALL(STAYS(RST_AND_ACK, TCP_NO_CONN))},       {RST, 0, 1, ALL(STAYS(NOTHING, TCP_NO_CONN_RST))},
-    {RST | ACK, 0, 1, ALL(STAYS(NOTHING, TCP_NO_CONN_RST))}, {ACK, 1, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},
-    {PSH, 1, 1, ALL(STAYS(RST_AND_ACK, TCP_NO_CONN))},       END,
+    {SYN, 0, 1, ALL(STAYS(RST_AND_ACK, TCP_NO_CONN))},
+    {SYN | ACK, 0, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},
+    {ACK, 0, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},
+    {FIN | ACK, 0, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},
+    {FIN, 0, 1, ALL(STAYS(RST_AND_ACK, TCP_NO_CONN))},
+    {RST, 0, 1, ALL(STAYS(NOTHING, TCP_NO_CONN_RST))},
+    {RST | ACK, 0, 1, ALL(STAYS(NOTHING, TCP_NO_CONN_RST))},
+    {ACK, 1, 1, ALL(STAYS(RST_AT_ACK, TCP_NO_CONN))},
+    {PSH, 1, 1, ALL(STAYS(RST_AND_ACK, TCP_NO_CONN))},
+    END,
 };
 
 static const struct row listen_rows[] = {
-    {SYN, 0, 1, ALL(((struct cell){SYN_ACK, LA_SYN_RCVD, LA_D_NONE}))},
+    {SYN, 0, 1, ALL(OPENS)},
     {SYN | ACK, 0, 1, ALL(STAYS(RST_AT_ACK, LISTEN_ACK))},
     {ACK, 0, 1, ALL(STAYS(RST_AT_ACK, LISTEN_ACK))},
     {FIN | ACK, 0, 1, ALL(STAYS(RST_AT_ACK, LISTEN_ACK))},
@@ -113,7 +101,7 @@ static const struct row listen_rows[] = {
 /* There is no window yet: what counts is the acknowledgment number. L(0) acknowledges nothing, L(1) our SYN, L(2) what
  * was never sent. */
 static const struct row syn_sent_rows[] = {
-    {SYN, 0, 0, ALL(((struct cell){SYN_ACK, LA_SYN_RCVD, LA_D_NONE}))},
+    {SYN, 0, 0, ALL(OPENS)},
     {SYN | ACK, 0, 0, ALL(STAYS(RST_AT_ACK, SYN_SENT_ACK))},
     {SYN | ACK, 0, 1, ALL(ACK_TO(ESTABLISHED))},
     {SYN | ACK, 0, 2, ALL(STAYS(RST_AT_ACK, SYN_SENT_ACK))},
@@ -135,8 +123,7 @@ static const struct row syn_sent_rows[] = {
  * in the window would by RFC 9293 (fourth) return the connection to LISTEN, which lets anybody end a handshake; it is
  * challenged as RFC 5961 does it in the later states, and a client that has restarted answers with the RST that ends
  * it. */
-#define BAD_ACK                                                                                                        \
-    { RST_AT_ACK, SAME, LA_D_ACK_FUTURE }
+#define BAD_ACK {RST_AT_ACK, SAME, LA_D_ACK_FUTURE}
 static const struct row syn_rcvd_rows[] = {
     {SYN, 0, 1, {{SYN_ACK, SAME, ANY}, SYN_CHAL, SYN_CHAL, SYN_CHAL, {ACK_SAME, SAME, ANY}}},
     {SYN | ACK, 0, 1, {{ACK_SAME, SAME, ANY}, SYN_CHAL, SYN_CHAL, SYN_CHAL, {ACK_SAME, SAME, ANY}}},
@@ -203,8 +190,7 @@ static const struct row fin_wait_2_rows[] = {
 };
 
 /* A record: its drops have TIME_WAIT's names, and it may leave the challenge of an RST away. */
-#define REC_ACK                                                                                                        \
-    { ACK_SAME, SAME, ANY }
+#define REC_ACK {ACK_SAME, SAME, ANY}
 #define REC_RST                                                                                                        \
     {                                                                                                                  \
         {NOTHING, SAME, ANY}, DIES, {MAY_ACK, SAME, ANY}, {MAY_ACK, SAME, ANY}, { NOTHING, SAME, ANY }                 \
@@ -248,12 +234,9 @@ static const struct row last_ack_rows[] = {
 
 /* With a listener on the port, tcp_rfc1337 off. A SYN above the last sequence number begins a new incarnation (RFC
  * 1122, 4.2.2.13); RCV.NXT itself is one above the FIN, and systems differ whether that is enough. */
-#define TW_ACK                                                                                                         \
-    { ACK_SAME, SAME, ANY }
-#define TW_MAY                                                                                                         \
-    { MAY_ACK, SAME, ANY }
-#define NEW_SYN                                                                                                        \
-    { SYN_ACK, LA_SYN_RCVD, ANY }
+#define TW_ACK {ACK_SAME, SAME, ANY}
+#define TW_MAY {MAY_ACK, SAME, ANY}
+#define NEW_SYN {SYN_ACK, LA_SYN_RCVD, ANY}
 static const struct row time_wait_rows[] = {
     {SYN, 0, 2, {{ACK_SAME, SAME, LA_D_TW_OLD}, {ACK_OR_SYN_ACK, SAME, ANY}, NEW_SYN, NEW_SYN, NEW_SYN}},
     {SYN | ACK, 0, 2, ALL(TW_ACK)},
@@ -270,6 +253,8 @@ static const struct row time_wait_rfc1337_rows[] = {
     {RST | ACK, 0, 2, ALL(STAYS(NOTHING, TW_RST))},
     END,
 };
+
+/* clang-format on */
 
 struct group {
     const char *name;
@@ -372,8 +357,9 @@ static bool reply_right(const struct group *g, const struct row *r, uint32_t end
     return is_reply(g, r, end, want, &s) && !tx_any(&s);
 }
 
-static void enter(const char *profile, const struct group *g) {
+static void enter(const char *profile, bool v6, const struct group *g) {
     rig_restart(profile);
+    rig.t->v6 = v6;
     setting("net.ipv4.tcp_rfc1337", g->rfc1337);
     bring(g->state, g->how);
     if (g->state == LA_CLOSED) {
@@ -398,9 +384,9 @@ static uint32_t place_seq(const struct group *g, enum place p) {
     return p == LEFT ? nxt - 1 : p == EDGE ? nxt : p == INSIDE ? nxt + 1000 : p == LAST ? edge - 1 : edge;
 }
 
-static bool play(const char *profile, const struct group *g, const struct row *r, enum place p) {
+static bool play(const char *profile, bool v6, const struct group *g, const struct row *r, enum place p) {
     struct cell want = expected(profile, g, r, p);
-    enter(profile, g);
+    enter(profile, v6, g);
     uint32_t at = place_seq(g, p);
     uint32_t end = at + r->len + ((r->flags & SYN) != 0) + ((r->flags & FIN) != 0);
     enum la_state before = rig_state(), after = want.after == SAME ? before : (enum la_state)want.after;
@@ -419,27 +405,32 @@ static bool play(const char *profile, const struct group *g, const struct row *r
     return false;
 }
 
-static void run(const char *profile) {
+static void run(const char *profile, bool v6) {
     unsigned failures = 0;
     for (unsigned i = 0; i < COUNT(groups); i++)
         for (const struct row *r = groups[i].rows; r->flags; r++)
-            for (int p = 0; p < NPLACES; p++) failures += !play(profile, &groups[i], r, (enum place)p);
+            for (int p = 0; p < NPLACES; p++) failures += !play(profile, v6, &groups[i], r, (enum place)p);
     assert_int_equal(failures, 0);
 }
 
 static void every_segment_in_every_state_linux(void **unused) {
     (void)unused;
-    run("linux");
+    run("linux", false);
 }
 
 static void every_segment_in_every_state_freebsd(void **unused) {
     (void)unused;
-    run("freebsd");
+    run("freebsd", false);
 }
 
 static void every_segment_in_every_state_rfc(void **unused) {
     (void)unused;
-    run("rfc");
+    run("rfc", false);
+}
+
+static void every_segment_in_every_state_over_ipv6(void **unused) {
+    (void)unused;
+    run("linux", true);
 }
 
 int main(void) {
@@ -447,6 +438,7 @@ int main(void) {
         RIG_TEST(every_segment_in_every_state_linux),
         RIG_TEST(every_segment_in_every_state_freebsd),
         RIG_TEST(every_segment_in_every_state_rfc),
+        RIG_TEST(every_segment_in_every_state_over_ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
