@@ -25,13 +25,13 @@ int main(void) {
         struct la_event event;
         while (la_next_event(stack, &event)) { /* What has happened to sockets. */
             char request[2000];
+            while (event.sock == listener && la_accept(stack, listener, NULL) >= 0) continue;
             if (event.sock == listener) continue; /* An accepted socket has events of its own. */
             int64_t got = la_recv(stack, event.sock, request, sizeof request, 0, now);
             if (got > 0) la_send(stack, event.sock, answer, sizeof answer - 1, 0, now);
             if (got > 0) la_shutdown(stack, event.sock, LA_SHUT_WR, now);
             if (got != -LA_EAGAIN && got <= 0) la_close(stack, event.sock, now);
         }
-        while (la_accept(stack, listener, NULL) >= 0) continue;
         la_dev_wait(stack, device, moved, LA_NEVER, &now);
     }
 }

@@ -9,9 +9,9 @@ gcc_major() { gcc -dumpversion 2>/dev/null | cut -d. -f1; }
 
 packages() {
     case $1 in
-    build) echo "gcc libc6-dev cmake ninja-build libcmocka-dev libmnl-dev libjansson-dev libpcap-dev" ;;
-    run) packages build && echo "curl iproute2 python3" ;;
-    test) packages run && packages cross && packages fuzz && packages format && echo "liblwip-dev" ;;
+    build) echo "gcc libc6-dev cmake ninja-build libcmocka-dev libmnl-dev libjansson-dev" ;;
+    run) packages build && echo "curl" ;;
+    test) packages run && packages cross && packages fuzz && packages bench && packages format ;;
     cross)
         if [ "$(dpkg --print-architecture)" = amd64 ]; then
             echo "libc6-dev-i386 lib32gcc-$(gcc_major)-dev gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user gcc-arm-none-eabi"

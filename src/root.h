@@ -30,4 +30,7 @@ static inline void root_at(struct la_stack *stack, la_time now) {
 
 static inline bool root_is_datagram(la_sock sock) { return sock >= 0 && (sock & ROOT_DATAGRAM); }
 
+/* What a datagram socket answers to a stream's verb: -LA_EOPNOTSUPP, or -LA_EBADF. */
+int root_not_a_stream(const struct la_stack *stack, la_sock sock);
+
 #endif

@@ -2,6 +2,11 @@
  * -LA_EOPNOTSUPP on a datagram socket. */
 #include "root.h"
 
+int root_not_a_stream(const struct la_stack *stack, la_sock sock) {
+    int ready = udp_ready(stack->udp, sock & ~ROOT_DATAGRAM);
+    return ready < 0 ? ready : -LA_EOPNOTSUPP;
+}
+
 #define UDP(sock) stack->udp, (sock) & ~ROOT_DATAGRAM
 #define TCP(sock) &stack->tcp, (sock)
 
@@ -21,11 +26,11 @@ int la_bind(struct la_stack *stack, la_sock sock, const struct la_endpoint *loca
 }
 
 int la_listen(struct la_stack *stack, la_sock sock, int backlog) {
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_listen(TCP(sock), backlog);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_listen(TCP(sock), backlog);
 }
 
 la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer) {
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_accept(TCP(sock), peer);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_accept(TCP(sock), peer);
 }
 
 int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *peer, la_time now) {
@@ -62,27 +67,27 @@ int64_t la_recvfrom(struct la_stack *stack, la_sock sock, void *data, size_t len
 }
 
 int64_t la_peek(struct la_stack *stack, la_sock sock, struct la_span *span, unsigned max, unsigned *count) {
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_peek(TCP(sock), span, max, count);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_peek(TCP(sock), span, max, count);
 }
 
 int la_consume(struct la_stack *stack, la_sock sock, size_t len, la_time now) {
     root_at(stack, now);
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_consume(TCP(sock), len);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_consume(TCP(sock), len);
 }
 
 int64_t la_reserve(struct la_stack *stack, la_sock sock, size_t len, struct la_room *room, unsigned max,
                    unsigned *count) {
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_reserve(TCP(sock), len, room, max, count);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_reserve(TCP(sock), len, room, max, count);
 }
 
 int la_commit(struct la_stack *stack, la_sock sock, size_t len, la_time now) {
     root_at(stack, now);
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_commit(TCP(sock), len);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_commit(TCP(sock), len);
 }
 
 int la_shutdown(struct la_stack *stack, la_sock sock, int how, la_time now) {
     root_at(stack, now);
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_shutdown(TCP(sock), how);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_shutdown(TCP(sock), how);
 }
 
 int la_close(struct la_stack *stack, la_sock sock, la_time now) {

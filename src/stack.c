@@ -213,7 +213,7 @@ bool la_conn_next(const struct la_stack *stack, uint64_t *cursor, struct la_conn
 }
 
 int la_conn_info(const struct la_stack *stack, la_sock sock, struct la_conn_info *info) {
-    return root_is_datagram(sock) ? -LA_EOPNOTSUPP : tcp_info(&stack->tcp, sock, info);
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_info(&stack->tcp, sock, info);
 }
 
 void la_conn_count(const struct la_stack *stack, uint32_t count[LA_NSTATES]) {

@@ -37,7 +37,7 @@ static void tell(struct scene *scene, enum side side, const char *format, ...) {
 
 /* --- Waits --- */
 
-typedef bool condition(const struct scene *scene, long value);
+typedef bool condition(struct scene *scene, long value);
 
 /* Lets both TCPs go on, one packet at a time, until the condition holds. */
 static bool wait_until(struct scene *scene, condition *holds, long value, const char *what) {
@@ -57,12 +57,8 @@ static bool wait_until(struct scene *scene, condition *holds, long value, const 
     return true;
 }
 
-static bool kernel_is(const struct scene *scene, long state) {
-    return scene->world->state[KERNEL] == (enum la_state)state;
-}
-static bool stack_is(const struct scene *scene, long state) {
-    return scene->world->state[STACK] == (enum la_state)state;
-}
+static bool kernel_is(struct scene *scene, long state) { return scene->world->state[KERNEL] == (enum la_state)state; }
+static bool stack_is(struct scene *scene, long state) { return scene->world->state[STACK] == (enum la_state)state; }
 
 void wait_kernel(struct scene *scene, enum la_state state) {
     char what[64];
@@ -91,7 +87,7 @@ struct on_wire {
     unsigned times;
 };
 
-static bool was_on_wire(const struct scene *scene, long value) {
+static bool was_on_wire(struct scene *scene, long value) {
     const struct on_wire *wanted = (const struct on_wire *)(intptr_t)value;
     return times_on_wire(scene->world->life.wire, wanted->segment) >= wanted->times;
 }
@@ -103,7 +99,7 @@ void wait_wire(struct scene *scene, const char *segment, unsigned times) {
     wait_until(scene, was_on_wire, (long)(intptr_t)&wanted, what);
 }
 
-static bool are_held(const struct scene *scene, long count) { return scene->world->nheld >= (unsigned)count; }
+static bool are_held(struct scene *scene, long count) { return scene->world->nheld >= (unsigned)count; }
 
 void wait_held(struct scene *scene, unsigned count) {
     wait_until(scene, are_held, (long)count, "the device withholds that many segments");
@@ -124,7 +120,7 @@ void hold(struct scene *scene, enum side from) { scene->world->hold[from] = true
 
 void mute(struct scene *scene, bool on) { scene->world->mute = on; }
 
-static bool is_held_from(const struct scene *scene, long side) {
+static bool is_held_from(struct scene *scene, long side) {
     for (unsigned i = 0; i < scene->world->nheld; i++)
         if (scene->world->held[i].from == (enum side)side) return true;
     return false;
@@ -181,6 +177,10 @@ void kernel_keepalive(struct scene *scene, int idle, int interval, int count) {
     kernel_option(scene, IPPROTO_TCP, TCP_KEEPCNT, count);
     kernel_option(scene, SOL_SOCKET, SO_KEEPALIVE, 1);
     tell(scene, KERNEL, "SO_KEEPALIVE %d s,%d s", idle, interval);
+}
+
+void kernel_fin_wait_2(struct scene *scene, int seconds) {
+    if (!scene->failed) kernel_option(scene, IPPROTO_TCP, TCP_LINGER2, seconds);
 }
 
 /* --- Opening: the stack --- */
@@ -330,16 +330,17 @@ void program_open(struct scene *scene) {
     stack_accept(scene);
 }
 
-/* Reads what it has said; `scene` is only formally constant in a condition. */
-static bool has_said(const struct scene *scene, long letter) {
-    char said;
-    ssize_t n = read(scene->words, &said, 1);
-    return n == 0 || (n == 1 && said == (char)letter);
+/* Reads what it has said; 0: it has ended. */
+static bool has_said(struct scene *scene, long letter) {
+    ssize_t n = read(scene->words, &scene->said, 1);
+    if (n == 0) scene->said = 0;
+    return n == 0 || (n == 1 && scene->said == (char)letter);
 }
 
 void program_says(struct scene *scene, char letter) {
     wait_until(scene, has_said, letter,
                letter == 'c' ? "the program is connected" : "the program has read end of file");
+    if (!scene->failed && scene->said != letter) scene_fail(scene, "the program has ended by itself");
     if (!scene->failed && letter == 'e') tell(scene, KERNEL, "read() = 0");
 }
 
@@ -440,7 +441,7 @@ void stack_linger(struct scene *scene, int seconds) {
     tell(scene, STACK, "close(), linger %d s", seconds);
 }
 
-static bool is_lingered(const struct scene *scene, long value) {
+static bool is_lingered(struct scene *scene, long value) {
     (void)value;
     return scene->world->events & LA_EV_CLOSED;
 }
@@ -464,7 +465,7 @@ static void tell_recv(struct scene *scene, enum side side, long got, long want) 
                    want < 0 ? la_errno_name((int)-want) : "bytes");
 }
 
-static bool kernel_has(const struct scene *scene, long want) {
+static bool kernel_has(struct scene *scene, long want) {
     int unread = 0;
     if (want > 0) return ioctl(scene->kernel, FIONREAD, &unread) == 0 && unread >= want;
     char data;
@@ -479,7 +480,7 @@ void kernel_recv(struct scene *scene, long want) {
     tell_recv(scene, KERNEL, n < 0 ? -errno : n, want);
 }
 
-static bool stack_has(const struct scene *scene, long want) {
+static bool stack_has(struct scene *scene, long want) {
     struct la_conn_info info;
     if (la_conn_info(scene->world->stack, scene->stack, &info) < 0) return false;
     return want > 0 ? info.recv_queue >= (unsigned long)want : info.fin_received && !info.recv_queue;

@@ -15,7 +15,7 @@ struct scene {
     la_sock stack, stack_listener;
     pid_t program; /* A kernel program that is a process of its own; 0: none. */
     int words;     /* What it says: a pipe. */
-    char said;     /* The last letter. */
+    char said;     /* The last letter; 0: it has ended. */
     bool failed;
     char why[600];
 };
@@ -72,6 +72,7 @@ void stack_recv(struct scene *scene, long want);
 void stack_set(struct scene *scene, const char *name, int64_t value);
 void stack_keepalive(struct scene *scene, int idle, int interval, int count);  /* seconds */
 void kernel_keepalive(struct scene *scene, int idle, int interval, int count); /* seconds */
+void kernel_fin_wait_2(struct scene *scene, int seconds); /* TCP_LINGER2, for where /proc/sys cannot be written. */
 
 /* --- The device --- */
 void hold(struct scene *scene, enum side from);    /* From now on, withhold what this side sends. */

@@ -17,6 +17,17 @@ static void reset_stack(struct scene *s) {
     kernel_recv(s, -LA_ECONNRESET);
 }
 
+/* The device is busy when the last message and the close come: the RST overtakes the message. */
+static void reset_loses_data(struct scene *s) {
+    open_by_kernel(s);
+    mute(s, true);
+    stack_send(s, 500);
+    stack_reset(s);
+    mute(s, false);
+    wait_kernel(s, LA_CLOSED);
+    kernel_recv(s, -LA_ECONNRESET);
+}
+
 static void unread_kernel(struct scene *s) {
     open_by_kernel(s);
     stack_send(s, 500);
@@ -68,6 +79,15 @@ const struct script scenes_reset[] = {
               .wire = OPEN " <RST+ACK"},
      .opener = KERNEL,
      .play = reset_stack},
+    {.text = {.name = "reset-loses-data",
+              .claims = "C20",
+              .title = "The harm of SO_LINGER {1,0}: lastack's last message is lost with the connection",
+              .note = "The device takes nothing from lastack until it has closed.",
+              .kernel = "SYN_SENT ESTABLISHED CLOSED",
+              .stack = "LISTEN SYN_RCVD ESTABLISHED CLOSED",
+              .wire = OPEN " <RST+ACK"},
+     .opener = KERNEL,
+     .play = reset_loses_data},
     {.text = {.name = "unread-by-kernel",
               .claims = "C22",
               .title = "The kernel's program closes with data unread: RST instead of FIN (RFC 2525, 2.17)",

@@ -20,6 +20,7 @@ static void orphan_stack(struct scene *s) {
 
 static void orphan_kernel(struct scene *s) {
     open_by_kernel(s);
+    kernel_fin_wait_2(s, 1);
     kernel_close(s);
     wait_kernel(s, LA_FIN_WAIT_2);
     wait_kernel(s, LA_CLOSED);
@@ -156,7 +157,7 @@ const struct script scenes_time[] = {
     {.text = {.name = "orphan-fin-wait-2-kernel",
               .claims = "C10 C11 C12",
               .title = "The kernel's program has closed, lastack's does not",
-              .note = "The kernel's " FIN_TIMEOUT " (a sysctl of this namespace).",
+              .note = "The kernel's " FIN_TIMEOUT " (a sysctl of this namespace, and TCP_LINGER2 on the socket).",
               .kernel = "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSED",
               .stack = "LISTEN SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
               .wire = OPEN " >FIN+ACK <ACK <FIN+ACK >RST"},

@@ -2,8 +2,8 @@
  *
  * What comes in: packets of the TUN device through the fault rules, in batches (la_dev_pump), events for the server,
  * and the ends of the children's pipes. What goes out: the verdict. Both ends sum the bytes that they made or got; the
- * sums must be equal. The loop sleeps only when neither the device, nor the
- * stack, nor a pipe has anything; a transfer that stands still for STALL is a failure. */
+ * sums must be equal. The loop sleeps only when neither the device, nor the stack, nor a pipe has anything; a transfer
+ * that stands still for STALL is a failure. */
 #define _GNU_SOURCE
 #include "tour_transfer.h"
 

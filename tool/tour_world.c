@@ -43,14 +43,17 @@ static void moved(struct world *world, struct step *step, enum side side, enum l
 }
 
 /* Why the kernel's state changed in this step. */
-static void kernel_cause(const struct world *world, struct step *step) {
+static void kernel_cause(const struct world *world, enum la_state was, struct step *step) {
     char *cause = step->end[KERNEL].cause;
     size_t size = sizeof step->end[KERNEL].cause;
     if (step->kind == STEP_SEGMENT && step->from == STACK) {
         size_t n = la_flags_text(step->segment.flags, cause, size);
         snprintf(cause + n, size - n, " arrived");
     } else if (step->kind == STEP_ALONE) {
-        snprintf(cause, size, "%s", world->outside ? world->outside : "timer");
+        const char *timer = was == LA_FIN_WAIT_2  ? "fin-wait-2 timer"
+                            : was == LA_TIME_WAIT ? "time-wait timer"
+                                                  : "timer";
+        snprintf(cause, size, "%s", world->outside ? world->outside : timer);
     }
 }
 
@@ -61,9 +64,10 @@ static void observe_kernel(struct world *world, struct step *step) {
     if (row.state != LA_LISTEN && row.found) world->kernel_lived = true;
     world->row = row;
     world->kernel_at = row.timer_runs ? world->now + (row.timer_ms + 2) * LA_MS : LA_NEVER;
-    if (row.state == world->state[KERNEL]) return;
+    enum la_state was = world->state[KERNEL];
+    if (row.state == was) return;
     moved(world, step, KERNEL, row.state);
-    kernel_cause(world, step);
+    kernel_cause(world, was, step);
 }
 
 static bool same(const struct la_endpoint *a, const struct la_endpoint *b) {
@@ -359,6 +363,8 @@ static void set_kernel(void) {
     netns_sysctl("ipv6/conf/" INTERFACE "/accept_ra", "0");
     netns_sysctl("ipv6/conf/" INTERFACE "/addr_gen_mode", "1");
     netns_sysctl("ipv6/conf/" INTERFACE "/router_solicitations", "0");
+    netns_sysctl("ipv6/conf/all/disable_ipv6", "0");
+    netns_sysctl("ipv6/conf/" INTERFACE "/disable_ipv6", "0");
     netns_sysctl("ipv4/tcp_fin_timeout", "1");
     netns_sysctl("ipv4/tcp_no_metrics_save", "1");
 }

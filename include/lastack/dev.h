@@ -75,7 +75,8 @@ enum la_pump {
 int la_dev_pump(struct la_stack *stack, int iface, struct la_device *device, la_time now);
 
 /* Sleeps until the device has something, the stack's or the device's deadline has come, or `timeout` (LA_NEVER: none)
- * has passed; not at all if `moved` (la_dev_pump's answer) says that there is more. Sets *now. */
+ * has passed; not at all if `moved` (la_dev_pump's answer) says that there is more, or if the stack has something to
+ * send that the device was not yet offered. Sets *now. */
 void la_dev_wait(struct la_stack *stack, struct la_device *device, int moved, la_time timeout, la_time *now);
 
 /* --- What a process supplies to a stack --- */

@@ -103,11 +103,6 @@ void csum_add(struct csum *c, const void *data, size_t len) {
     c->odd ^= len & 1;
 }
 
-void csum_add16(struct csum *c, uint16_t value) {
-    ASSERT(!c->odd);
-    c->sum += value;
-}
-
 uint16_t csum_fold(const struct csum *c) { return fold(c->sum); }
 
 uint16_t csum_finish(const struct csum *c) { return (uint16_t)~fold(c->sum); }

@@ -13,7 +13,7 @@ struct csum {
 
 void csum_add(struct csum *c, const void *data, size_t len);
 /* A 16-bit value in host order, at an even place. */
-void csum_add16(struct csum *c, uint16_t value);
+static inline void csum_add16(struct csum *c, uint16_t value) { c->sum += value; }
 /* The folded sum, not complemented, in host order. */
 uint16_t csum_fold(const struct csum *c);
 /* The value for a header's checksum field, in host order: the complement of the sum. Over a packet whose field is

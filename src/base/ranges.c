@@ -106,3 +106,9 @@ void ranges_free(struct ranges *ranges, struct env *env) {
     ranges->at = NULL;
     ranges->count = ranges->cap = 0;
 }
+
+void ranges_cut(struct ranges *ranges, struct env *env, seq from) {
+    while (ranges->count && seq_geq(ranges->at[ranges->count - 1].from, from)) ranges->count--;
+    if (ranges->count && seq_gt(ranges->at[ranges->count - 1].to, from)) ranges->at[ranges->count - 1].to = from;
+    if (!ranges->count) ranges_free(ranges, env);
+}

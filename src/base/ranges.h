@@ -31,6 +31,8 @@ enum ranges_result { RANGES_OK, RANGES_FULL, RANGES_NOMEM };
 enum ranges_result ranges_add(struct ranges *ranges, struct env *env, seq from, seq to);
 /* Takes away everything before `to`. */
 void ranges_trim(struct ranges *ranges, struct env *env, seq to);
+/* Takes away everything from `from` on. */
+void ranges_cut(struct ranges *ranges, struct env *env, seq from);
 /* Whether every byte of [from, to) is in the set. */
 bool ranges_contain(const struct ranges *ranges, seq from, seq to);
 /* The interval that contains x, or NULL. */

@@ -52,11 +52,12 @@ void la_dev_wait(struct la_stack *stack, struct la_device *device, int moved, la
     la_time until = timeout < LA_NEVER - here ? here + timeout : LA_NEVER;
     until = earliest(until, earliest(la_poll_at(stack), la_dev_poll_at(device)));
 
-    if (moved > 0 && (moved & LA_PUMP_AGAIN)) until = here;
+    bool full = moved > 0 && (moved & LA_PUMP_FULL), again = moved > 0 && (moved & LA_PUMP_AGAIN);
+    if (again || (!full && la_output_pending(stack, -1))) until = here; /* What the program has just done goes first. */
     la_time left = until > here ? until - here : 0;
     struct timespec span = {(time_t)(left / LA_SECOND), (long)(left % LA_SECOND)};
     struct pollfd wait = {la_dev_fd(device), POLLIN, 0};
-    if (moved > 0 && (moved & LA_PUMP_FULL)) wait.events |= POLLOUT;
+    if (full) wait.events |= POLLOUT;
     ppoll(&wait, wait.fd >= 0, until == LA_NEVER ? NULL : &span,
           NULL); /* EINTR ends the sleep: the loop looks again. */
     *now = la_host_now();

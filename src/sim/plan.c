@@ -158,6 +158,13 @@ static bool disturbs(const struct sim_world *world, const struct sim_end *end) {
     return plan->user_timeout_ms > 0;
 }
 
+/* Programs that would wait for each other for ever: both for the other's end of file, or both, no longer reading, for
+ * room to write. */
+static void part(struct sim_plan *client, const struct sim_plan *server) {
+    bool both = client->style == server->style;
+    if (both && (client->style == SIM_LAST || client->style == SIM_SHUT_RD)) client->style = SIM_ORDERLY;
+}
+
 static void plan_conn(struct sim_world *world, unsigned i) {
     struct sim_random *random = &world->random;
     struct sim_conn *conn = &world->conn[i];
@@ -185,8 +192,7 @@ static void plan_conn(struct sim_world *world, unsigned i) {
     conn->end[1].start_at =
         conn->kind == SIM_SIMULTANEOUS ? conn->end[0].start_at + sim_below(random, 20 * LA_MS) : LA_NEVER;
     if (conn->kind == SIM_REFUSED) conn->end[1].phase = SIM_DONE;
-    if (conn->end[0].plan.style == SIM_LAST && conn->end[1].plan.style == SIM_LAST)
-        conn->end[0].plan.style = SIM_ORDERLY; /* Both would wait for the other's end of file. */
+    part(&conn->end[0].plan, &conn->end[1].plan);
     conn->strict = conn->kind == SIM_NORMAL && !world->config->fail_nth && !disturbs(world, &conn->end[0]) &&
                    !disturbs(world, &conn->end[1]) && conn->end[1].host->listen_until == LA_NEVER;
 }

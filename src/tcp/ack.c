@@ -87,11 +87,11 @@ static void advance(struct tcp_conn *c, seq ack) {
 static enum tcp_verdict our_fin_acked(struct tcp_conn *c, const struct tcp_in *in) {
     if (c->is.lingering) tcp_linger_over(c);
     if (c->state == LA_CLOSING) {
-        tcp_set_state(c, LA_TIME_WAIT, LA_CAUSE_SEGMENT, tcp_what(&in->seg));
+        tcp_set_state(c, LA_TIME_WAIT, LA_CAUSE_SEGMENT, in->what);
         return STOP;
     }
     if (c->state == LA_LAST_ACK) {
-        tcp_end(c, 0, LA_CAUSE_SEGMENT, tcp_what(&in->seg));
+        tcp_end(c, 0, LA_CAUSE_SEGMENT, in->what);
         return GONE;
     }
     return GO_ON;

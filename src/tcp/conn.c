@@ -55,6 +55,7 @@ bool tcp_hash(struct tcp_conn *c) {
 
 void tcp_unhash(struct tcp_conn *c) {
     if (!c->is.hashed) return;
+    if (c->tcp->latest == c) c->tcp->latest = NULL;
     table_remove(&c->tcp->tuples, tcp_key_hash(c->tcp, &c->key), tcp_conn_index(c));
     c->is.hashed = 0;
 }

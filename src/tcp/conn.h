@@ -174,6 +174,7 @@ struct tcp_in {
     const struct ip_datagram *datagram;
     struct tcp_key key; /* local: its destination. */
     uint32_t wnd;       /* Scaled, once the connection is known. */
+    uint8_t what;       /* The flags as they came, for la_move.what. */
 };
 
 /* Where an ISN must lie beyond, because an earlier connection of the same tuple may still have segments in the network
@@ -233,8 +234,6 @@ void tcp_history_add(struct tcp_conn *c, const struct la_move *move);
 /* A new object takes over the state of a record, and the move that led to it. */
 void tcp_state_inherit(struct tcp_conn *c, const struct la_move *move);
 void tcp_trace_move(struct tcp *tcp, const struct tcp_key *key, la_sock sock, const struct la_move *move);
-/* What a segment's flags are in la_move.what. */
-static inline uint8_t tcp_what(const struct tcp_seg *s) { return (uint8_t)(s->flags & 0xff); }
 
 /* input.c: a segment arrives for a connection. */
 void tcp_segment(struct tcp_conn *c, struct tcp_in *in);
@@ -279,6 +278,8 @@ void tcp_window_update(struct tcp_conn *c, const struct tcp_in *in);
 enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in);
 uint32_t tcp_recv_window(const struct tcp_conn *c);
+/* The window field to send, and with it the promise that it is: rcv_adv. */
+uint16_t tcp_recv_advertise(struct tcp_conn *c);
 void tcp_recv_consume(struct tcp_conn *c, uint32_t len);
 void tcp_recv_discard(struct tcp_conn *c);
 void tcp_recv_init(struct tcp_conn *c, seq irs);
@@ -322,7 +323,6 @@ uint16_t tcp_zone_of(const struct tcp_in *in);
 void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in);
 /* RST or ACK of a connection, sent now, because the object is about to go. */
 void tcp_reply_conn(struct tcp_conn *c, uint16_t flags);
-uint16_t tcp_advertise(struct tcp_conn *c);
 void tcp_syn_options(const struct tcp_conn *c, struct tcp_options *o);
 
 /* rtt.c */
@@ -388,6 +388,7 @@ struct embryo {
     uint32_t ts_recent;
     uint16_t peer_mss, mss; /* As offered by each side. */
     uint16_t wnd;           /* Advertised in the SYN+ACK. */
+    uint16_t peer_wnd;      /* In the peer's SYN. */
     uint16_t zone;
     uint8_t snd_wscale, rcv_wscale;
     uint8_t retries;

@@ -7,17 +7,13 @@ bool tcp_key_equal(const struct tcp_key *a, const struct tcp_key *b) {
            memcmp(a->peer.bytes, b->peer.bytes, 16) == 0 && memcmp(a->local.bytes, b->local.bytes, 16) == 0;
 }
 
-static struct tcp_conn *lookup_hash(const struct tcp *tcp, const struct tcp_key *key, uint64_t hash) {
-    uint32_t i = table_chain(&tcp->tuples, hash);
+struct tcp_conn *tcp_lookup(const struct tcp *tcp, const struct tcp_key *key) {
+    uint32_t i = table_chain(&tcp->tuples, tcp_key_hash(tcp, key));
     for (; i != POOL_NONE; i = table_chain_next(&tcp->tuples, i)) {
         struct tcp_conn *c = tcp_conn_at(tcp, i);
         if (tcp_key_equal(&c->key, key)) return c;
     }
     return NULL;
-}
-
-struct tcp_conn *tcp_lookup(const struct tcp *tcp, const struct tcp_key *key) {
-    return lookup_hash(tcp, key, tcp_key_hash(tcp, key));
 }
 
 /* How well a listener fits: its own address beats a wildcard, IPv4's wildcard beats IPv6's; 0: not at all. */
@@ -70,19 +66,24 @@ static bool parse(struct tcp *tcp, struct tcp_in *in) {
     if (!tcp_parse(d->data.data, d->data.len, &in->seg)) return env_drop(tcp->env, LA_D_TCP_BAD), false;
     if (!d->csum_done && !tcp_csum_ok(d->data.data, d->data.len, &d->src, &d->dst))
         return env_drop(tcp->env, LA_D_TCP_CSUM), false;
+    in->what = (uint8_t)(in->seg.flags & 0xff);
     in->key = (struct tcp_key){d->dst, d->src, in->seg.dst_port, in->seg.src_port};
     return true;
 }
 
 void tcp_input(struct tcp *tcp, const struct ip_datagram *datagram) {
-    struct tcp_in in = {.datagram = datagram};
+    struct tcp_in in;
+    in.datagram = datagram;
     env_count(tcp->env, LA_C_TCP_IN);
     if (!parse(tcp, &in)) return;
-    struct tcp_conn *c = tcp_lookup(tcp, &in.key);
-    if (c)
-        tcp_segment(c, &in);
-    else
+    struct tcp_conn *c = tcp->latest;
+    if (!c || !tcp_key_equal(&c->key, &in.key)) c = tcp_lookup(tcp, &in.key);
+    if (!c) {
         no_connection(tcp, &in);
+        return;
+    }
+    tcp->latest = c;
+    tcp_segment(c, &in);
 }
 
 /* The window in which a quoted sequence number must lie, so that an ICMP error is about something in flight (RFC 5927,

@@ -96,10 +96,13 @@ static bool fill_from(const struct tcp *tcp, unsigned pool, uint32_t index, stru
         return true;
     }
     clear(info);
-    if (pool == WALK_EMBRYOS)
+    if (pool == WALK_EMBRYOS) {
         tcp_embryo_fill(tcp, (const struct embryo *)pool_at(&tcp->embryos, index), info);
-    else
-        tcp_record_fill(tcp, (const struct tw_record *)pool_at(&tcp->records, index), info);
+        return true;
+    }
+    const struct tw_record *r = (const struct tw_record *)pool_at(&tcp->records, index);
+    if (r->over) return false;
+    tcp_record_fill(tcp, r, info);
     return true;
 }
 

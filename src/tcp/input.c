@@ -19,7 +19,7 @@ static enum tcp_verdict syn_sent_ack_rst(struct tcp_conn *c, struct tcp_in *in) 
     if (s->flags & TCP_RST) {
         if (!ack) return tcp_drop(c, LA_D_SYN_SENT_RST), STOP;
         env_count(c->tcp->env, LA_C_RESETS_IN);
-        tcp_end(c, LA_ECONNREFUSED, LA_CAUSE_SEGMENT, tcp_what(s));
+        tcp_end(c, LA_ECONNREFUSED, LA_CAUSE_SEGMENT, in->what);
         return GONE;
     }
     if (!(s->flags & TCP_SYN)) return tcp_drop(c, LA_D_SYN_SENT_NO_SYN), STOP;
@@ -35,14 +35,14 @@ static enum tcp_verdict syn_sent(struct tcp_conn *c, struct tcp_in *in) {
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
     if (!(s->flags & TCP_ACK)) {
-        tcp_set_state(c, LA_SYN_RCVD, LA_CAUSE_SEGMENT, tcp_what(s));
+        tcp_set_state(c, LA_SYN_RCVD, LA_CAUSE_SEGMENT, in->what);
         c->snd_nxt = c->snd_una; /* SYN goes again, this time with an ACK. */
         c->backoff = 0;
         tcp_mark(c, MARK_SEND);
         return STOP;
     }
     tcp_ack_syn(c, s->ack);
-    tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, tcp_what(s));
+    tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, in->what);
     tcp_open_done(c);
     tcp_mark(c, MARK_ACK | MARK_SEND);
     s->seq = seq_add(s->seq, 1); /* Behind the SYN. */
@@ -78,8 +78,7 @@ static enum tcp_verdict synchronized(struct tcp_conn *c, struct tcp_in *in) {
 /* What the segment as a whole has brought about: our FIN acknowledged without the peer's FIN, or a state whose memory
  * is a record and not a connection. */
 static void settle(struct tcp_conn *c, const struct tcp_in *in) {
-    if (c->state == LA_FIN_WAIT_1 && tcp_fin_acked(c))
-        tcp_set_state(c, LA_FIN_WAIT_2, LA_CAUSE_SEGMENT, tcp_what(&in->seg));
+    if (c->state == LA_FIN_WAIT_1 && tcp_fin_acked(c)) tcp_set_state(c, LA_FIN_WAIT_2, LA_CAUSE_SEGMENT, in->what);
     if (c->state == LA_TIME_WAIT || (c->state == LA_FIN_WAIT_2 && c->is.orphan)) {
         tcp_timewait_enter(c);
         return;

@@ -53,15 +53,6 @@ static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct 
     env_count(c->tcp->env, LA_C_SACK_OUT);
 }
 
-/* The window field, and the promise that it is: rcv_adv. What scaling cuts off is not promised anew. */
-uint16_t tcp_advertise(struct tcp_conn *c) {
-    uint32_t window = tcp_recv_window(c);
-    uint32_t field = window >> c->rcv_wscale;
-    if (field > UINT16_MAX) field = UINT16_MAX;
-    c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, field << c->rcv_wscale));
-    return (uint16_t)field;
-}
-
 /* In a SYN the window is not scaled; before the peer's SYN there is no sequence to count it from. */
 static uint16_t syn_window(struct tcp_conn *c) {
     uint32_t window = c->rcvbuf > UINT16_MAX ? UINT16_MAX : c->rcvbuf;
@@ -103,10 +94,14 @@ static void put_payload(struct tcp_conn *c, struct ip_packet *p, const struct tc
 }
 
 static void fill_segment(struct tcp_conn *c, const struct tcp_plan *plan, struct tcp_seg *s) {
-    *s = (struct tcp_seg){.src_port = c->key.local_port, .dst_port = c->key.peer_port, .seq = plan->seq};
+    s->src_port = c->key.local_port;
+    s->dst_port = c->key.peer_port;
+    s->seq = plan->seq;
+    s->ack = plan->flags & TCP_ACK ? c->rcv_nxt : seq_of(0);
     s->flags = plan->flags;
-    if (plan->flags & TCP_ACK) s->ack = c->rcv_nxt;
-    s->wnd = plan->flags & TCP_SYN ? syn_window(c) : tcp_advertise(c);
+    s->urg = 0;
+    tcp_options_clear(&s->opt);
+    s->wnd = plan->flags & TCP_SYN ? syn_window(c) : tcp_recv_advertise(c);
     set_options(c, plan, &s->opt);
 }
 
@@ -203,12 +198,13 @@ void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in) {
 }
 
 void tcp_reply_conn(struct tcp_conn *c, uint16_t flags) {
-    struct tcp_reply r = {.key = c->key, .seq = tcp_send_bare_seq(c), .ack = c->rcv_nxt, .flags = flags, .zone = c->zone};
+    struct tcp_reply r = {
+        .key = c->key, .seq = tcp_send_bare_seq(c), .ack = c->rcv_nxt, .flags = flags, .zone = c->zone};
     struct tcp_plan plan = {.flags = flags};
     r.ttl = c->ttl;
     r.tos = c->tos;
     if (!(flags & TCP_RST)) {
-        r.wnd = tcp_advertise(c);
+        r.wnd = tcp_recv_advertise(c);
         set_options(c, &plan, &r.opt);
     } else if (c->is.ts_on) {
         set_options(c, &plan, &r.opt);

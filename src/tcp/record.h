@@ -7,9 +7,9 @@
 
 struct tw_record {
     struct tcp_key key;
-    uint32_t chain;      /* Of the table. */
-    uint32_t next, prev; /* In the slot's list. */
-    uint32_t deadline;   /* The tick whose slot it is in, 32 bits of it. */
+    uint32_t chain;    /* Of the table. */
+    uint32_t next;     /* In the slot's list. */
+    uint32_t deadline; /* The tick at whose end it ends, 32 bits of it. */
     seq snd_nxt, rcv_nxt;
     uint32_t ts_recent;
     uint16_t wnd; /* As last advertised. */
@@ -20,6 +20,7 @@ struct tw_record {
     uint8_t rcv_wscale : 4;
     uint8_t ts_on : 1;
     uint8_t fin_wait_2 : 1; /* Otherwise TIME_WAIT. */
+    uint8_t over : 1;       /* Ended before its time: only its slot still knows it. */
 };
 
 void tcp_record_fill(const struct tcp *tcp, const struct tw_record *r, struct la_conn_info *info);

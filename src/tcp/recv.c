@@ -24,10 +24,11 @@ uint8_t tcp_recv_wscale(const struct tcp_conn *c) {
     return shift;
 }
 
-/* Room for bytes beyond rcv_nxt. */
+/* Room for bytes beyond rcv_nxt, as far as it can be told in the window field. */
 static uint32_t room(const struct tcp_conn *c) {
-    uint32_t used = tcp_unread(c);
-    return used >= c->rcvbuf ? 0 : c->rcvbuf - used;
+    uint32_t used = tcp_unread(c), most = (uint32_t)UINT16_MAX << c->rcv_wscale;
+    uint32_t free = used >= c->rcvbuf ? 0 : c->rcvbuf - used;
+    return free < most ? free : most;
 }
 
 /* The window to advertise: the edge moves only by a worthwhile step (silly window avoidance: min(buffer/2, MSS)), and
@@ -39,6 +40,19 @@ uint32_t tcp_recv_window(const struct tcp_conn *c) {
     uint32_t mss = c->peer_mss ? c->mss : 0;
     uint32_t step = c->rcvbuf / 2 < mss ? c->rcvbuf / 2 : mss;
     return could - now >= step ? could : now;
+}
+
+/* The window field. The edge must not move left by what scaling cuts off (RFC 7323, 2.4), so what is left of the old
+ * promise is rounded up; but tiny segments must not push the edge on for ever, so by one unit beyond the buffer at
+ * most. */
+uint16_t tcp_recv_advertise(struct tcp_conn *c) {
+    uint32_t unit = 1u << c->rcv_wscale, mask = ~(unit - 1);
+    uint32_t now = seq_gt(c->rcv_adv, c->rcv_nxt) ? seq_len(c->rcv_nxt, c->rcv_adv) : 0;
+    uint32_t window = tcp_recv_window(c) & mask, keep = (now + unit - 1) & mask;
+    if (keep > window && tcp_unread(c) + keep <= c->rcvbuf + unit) window = keep;
+    if (window >> c->rcv_wscale > UINT16_MAX) window = (uint32_t)UINT16_MAX << c->rcv_wscale;
+    c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
+    return (uint16_t)(window >> c->rcv_wscale);
 }
 
 static void readable(struct tcp_conn *c, uint32_t bits) {
@@ -122,6 +136,7 @@ static void note_fin(struct tcp_conn *c, const struct tcp_seg *s) {
     c->is.fin_seen = 1;
     c->fin_seq = seq_add(s->seq, (uint32_t)s->data.len);
     if (seq_gt(c->fin_seq, c->rcv_nxt)) tcp_mark(c, MARK_ACK);
+    ranges_cut(&c->ooo, c->tcp->env, c->fin_seq); /* What a peer sent beyond its own FIN does not count. */
 }
 
 enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
@@ -154,7 +169,7 @@ enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
 /* RFC 9293, 3.10.7.4, eighth: the FIN's turn has come when everything before it is there. */
 enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in) {
     if (!c->is.fin_seen || c->is.fin_received || !seq_eq(c->rcv_nxt, c->fin_seq)) return GO_ON;
-    uint8_t what = tcp_what(&in->seg);
+    uint8_t what = in->what;
     c->is.fin_received = 1;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
     tcp_mark(c, MARK_ACK);

@@ -103,8 +103,8 @@ static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
 }
 
 /* The sequence number of a segment that occupies none. After a timeout snd_nxt is behind, and what carries it could be
- * too old for the peer to look at its ACK; two ends that both went back would never hear each other again. A byte beyond
- * a closed window is no place for it either. */
+ * too old for the peer to look at its ACK; two ends that both went back would never hear each other again. A byte
+ * beyond a closed window is no place for it either. */
 seq tcp_send_bare_seq(const struct tcp_conn *c) {
     return c->timer_at[LA_TIMER_PERSIST] != LA_NEVER ? c->snd_nxt : c->snd_max;
 }

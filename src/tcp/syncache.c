@@ -104,6 +104,7 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     e->zone = tcp_zone_of(in);
     if (ip_path_find(listener->tcp->ip, &e->key.peer, &e->key.local, e->zone, &path) < 0) return false;
     e->irs = in->seg.seq;
+    e->peer_wnd = in->seg.wnd;
     e->at = listener->tcp->env->now;
     e->ts_recent = o->ts_val;
     e->peer_mss = o->has_mss ? o->mss : four ? params->mss_default_v4 : params->mss_default_v6;
@@ -202,13 +203,14 @@ static struct embryo *find(const struct tcp *tcp, const struct tcp_key *key) {
 }
 
 /* RST, SYN, and what lies outside the window. True: the segment is dealt with. */
-static bool not_an_ack(struct tcp *tcp, struct embryo *e, const struct tcp_seg *s) {
+static bool not_an_ack(struct tcp *tcp, struct embryo *e, const struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
     seq rcv_nxt = seq_add(e->irs, 1);
     bool in_window = seq_within(s->seq, rcv_nxt, e->wnd ? e->wnd : 1);
     if (s->flags & TCP_RST) {
         bool counts = tcp->params.rst_strict ? seq_eq(s->seq, rcv_nxt) : in_window;
         if (counts) {
-            fail(tcp, e, LA_D_SYN_RST, LA_CAUSE_SEGMENT, tcp_what(s));
+            fail(tcp, e, LA_D_SYN_RST, LA_CAUSE_SEGMENT, in->what);
         } else {
             env_drop(tcp->env, in_window ? LA_D_RST_CHALLENGE : LA_D_RST_BEYOND);
             if (in_window) plain_ack(tcp, e);
@@ -238,10 +240,12 @@ bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in) {
     struct embryo *e = find(tcp, &in->key);
     const struct tcp_seg *s = &in->seg;
     if (!e) return false;
-    if (not_an_ack(tcp, e, s)) return true;
+    if (not_an_ack(tcp, e, in)) return true;
     struct tcp_conn *listener = tcp_conn_at(tcp, e->listener);
     if (!(s->flags & TCP_ACK)) {
         env_drop(tcp->env, LA_D_ACK_MISSING);
+    } else if (e->ts_on && !s->opt.has_ts) {
+        env_drop(tcp->env, LA_D_NO_TIMESTAMP); /* RFC 7323, 3.2. */
     } else if (!seq_eq(s->ack, seq_add(e->iss, 1))) {
         env_drop(tcp->env, LA_D_ACK_FUTURE);
         tcp_reply_rst(tcp, in);
@@ -280,7 +284,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_conn *l) {
 
 /* The record's facts become the connection's, as if its SYN and SYN+ACK had been seen by this object. */
 static void adopt(struct tcp_conn *c, const struct embryo *e) {
-    struct tcp_seg syn = {.seq = e->irs, .wnd = UINT16_MAX};
+    struct tcp_seg syn = {.seq = e->irs, .wnd = e->peer_wnd};
     syn.opt.has_mss = true;
     syn.opt.mss = e->peer_mss;
     syn.opt.has_wscale = e->wscale_on;

@@ -22,6 +22,7 @@ struct tcp_key {
 };
 
 struct port_page;
+struct tcp_conn;
 
 #define TW_SLOTS 1024u
 
@@ -35,6 +36,7 @@ struct tcp {
 
     struct pool conns;
     struct table tuples;
+    struct tcp_conn *latest;         /* Of the latest segment: the next one is often its too. */
     struct list out[TCP_IFACES_MAX]; /* Connections with marks, by interface. */
     struct port_page *ports[256];    /* By the high byte of the port. */
     uint32_t count[LA_NSTATES];      /* Connections, listeners, records. */

@@ -1,4 +1,4 @@
-/* TIME_WAIT, and FIN_WAIT_2 whose owner is gone: records of 68 bytes instead of connections.
+/* TIME_WAIT, and FIN_WAIT_2 whose owner is gone: records of 64 bytes instead of connections.
  *
  * What comes in: connections that reach these states (tcp_timewait_enter), segments for their tuples, time. What goes
  * out: the ACK again (C07), silence, or the tuple for a newer SYN (C35) or for connect() (C31).
@@ -52,25 +52,19 @@ static void arm(struct tcp *tcp) {
     if (next != tcp->tw_node.at) wheel_arm(tcp->wheel, &tcp->tw_node, next);
 }
 
-static void link_slot(struct tcp *tcp, struct tw_record *r, uint32_t index, la_time deadline) {
-    uint64_t tick = (deadline - 1) >> SLOT_SHIFT;
-    uint32_t slot = (uint32_t)tick % TW_SLOTS, *head = &tcp->tw_slot[slot];
-    r->deadline = (uint32_t)tick;
-    r->prev = POOL_NONE;
-    r->next = *head;
-    if (*head != POOL_NONE) at(tcp, *head)->prev = index;
-    *head = index;
+static void link_slot(struct tcp *tcp, struct tw_record *r, uint32_t index) {
+    uint32_t slot = r->deadline % TW_SLOTS;
+    r->next = tcp->tw_slot[slot];
+    tcp->tw_slot[slot] = index;
     tcp->tw_used[slot / 64] |= 1ull << slot % 64;
 }
 
-static void unlink_slot(struct tcp *tcp, struct tw_record *r) {
-    uint32_t slot = r->deadline % TW_SLOTS;
-    if (r->next != POOL_NONE) at(tcp, r->next)->prev = r->prev;
-    if (r->prev != POOL_NONE)
-        at(tcp, r->prev)->next = r->next;
-    else
-        tcp->tw_slot[slot] = r->next;
-    if (tcp->tw_slot[slot] == POOL_NONE) tcp->tw_used[slot / 64] &= ~(1ull << slot % 64);
+/* Takes the whole list of a slot. */
+static uint32_t take_slot(struct tcp *tcp, uint32_t slot) {
+    uint32_t first = tcp->tw_slot[slot];
+    tcp->tw_slot[slot] = POOL_NONE;
+    tcp->tw_used[slot / 64] &= ~(1ull << slot % 64);
+    return first;
 }
 
 /* When the record ends: a tick is 32 bits in it, so it is counted from the present. */
@@ -82,6 +76,10 @@ static la_time deadline(const struct tcp *tcp, const struct tw_record *r) {
 static la_time duration(const struct tcp *tcp, const struct tw_record *r) {
     if (!r->fin_wait_2) return 2 * tcp->params.msl;
     return r->linger2_s ? r->linger2_s * LA_SECOND : tcp->params.fin_timeout;
+}
+
+static void set_deadline(struct tcp *tcp, struct tw_record *r) {
+    r->deadline = (uint32_t)((tcp->env->now + duration(tcp, r) - 1) >> SLOT_SHIFT);
 }
 
 static bool make_slots(struct tcp *tcp) {
@@ -103,20 +101,27 @@ static void move(struct tcp *tcp, const struct tw_record *r, enum la_state to, e
     tcp_trace_move(tcp, &r->key, -1, &m);
 }
 
+/* The record is no more for anybody but its slot, which frees it in time. */
 static void end(struct tcp *tcp, uint32_t index, enum la_cause cause, uint8_t what) {
     struct tw_record *r = at(tcp, index);
     move(tcp, r, LA_CLOSED, cause, what);
     table_remove(&tcp->record_tuples, tcp_key_hash(tcp, &r->key), index);
-    unlink_slot(tcp, r);
     tcp_port_count(tcp, r->key.local_port, false, -1);
-    pool_put(&tcp->records, index);
+    r->over = 1;
 }
 
-/* Room for one more: past the bound, the record that ends next gives way. */
+/* Room for one more: past the bound, the slot that ends next loses its first record. */
 static void make_room(struct tcp *tcp) {
     if (tcp->records.live == 0 || tcp->records.live < tcp->params.tw_max) return;
-    env_drop(tcp->env, LA_D_TW_FULL);
-    end(tcp, tcp->tw_slot[first_tick(tcp) % TW_SLOTS], LA_CAUSE_STACK, LA_D_TW_FULL);
+    uint32_t slot = (uint32_t)first_tick(tcp) % TW_SLOTS, index = tcp->tw_slot[slot];
+    struct tw_record *r = at(tcp, index);
+    tcp->tw_slot[slot] = r->next;
+    if (r->next == POOL_NONE) take_slot(tcp, slot);
+    if (!r->over) {
+        env_drop(tcp->env, LA_D_TW_FULL);
+        end(tcp, index, LA_CAUSE_STACK, LA_D_TW_FULL);
+    }
+    pool_put(&tcp->records, index);
 }
 
 static void fill(const struct tcp_conn *c, struct tw_record *r) {
@@ -148,7 +153,8 @@ static bool make(struct tcp_conn *c) {
         return false;
     }
     if (tcp->records.live == 1) tcp->tw_tick = tcp->env->now >> SLOT_SHIFT;
-    link_slot(tcp, r, index, tcp->env->now + duration(tcp, r));
+    set_deadline(tcp, r);
+    link_slot(tcp, r, index);
     tcp_port_count(tcp, r->key.local_port, false, 1);
     tcp->count[c->state]++;
     if (!r->fin_wait_2) env_count(tcp->env, LA_C_TIME_WAIT_MADE);
@@ -183,6 +189,11 @@ void tcp_timewait_enter(struct tcp_conn *c) {
         return;
     }
     if (c->marks & MARK_ACK) tcp_reply_conn(c, TCP_ACK);
+    if (c->state == LA_TIME_WAIT && c->tcp->params.msl == 0) { /* A setting that asks for trouble: C07, C08. */
+        tcp_set_state(c, LA_CLOSED, LA_CAUSE_TIMER, LA_TIMER_TIME_WAIT);
+        tcp_end(c, 0, LA_CAUSE_TIMER, LA_TIMER_TIME_WAIT);
+        return;
+    }
     if (make(c)) {
         leave_object(c);
         return;
@@ -192,22 +203,31 @@ void tcp_timewait_enter(struct tcp_conn *c) {
     tcp_end(c, 0, LA_CAUSE_STACK, LA_D_TW_FULL);
 }
 
+/* A slot is over: its records end, but for those whose time has been set anew or is a round away. */
+static void empty_slot(struct tcp *tcp, uint64_t tick) {
+    uint32_t i = take_slot(tcp, (uint32_t)tick % TW_SLOTS), next;
+    for (; i != POOL_NONE; i = next) {
+        struct tw_record *r = at(tcp, i);
+        next = r->next;
+        if (!r->over && (int32_t)(r->deadline - (uint32_t)tick) > 0) {
+            link_slot(tcp, r, i);
+            continue;
+        }
+        if (!r->over) {
+            if (r->fin_wait_2) env_count(tcp->env, LA_C_FIN_WAIT_2_TIMEOUTS);
+            end(tcp, i, LA_CAUSE_TIMER, r->fin_wait_2 ? LA_TIMER_FIN_WAIT_2 : LA_TIMER_TIME_WAIT);
+        }
+        pool_put(&tcp->records, i);
+    }
+}
+
 void tcp_timewait_fire(struct tcp *tcp) {
     uint64_t due = tcp->env->now >> SLOT_SHIFT; /* Slots before this one are over. */
     while (tcp->records.live > 0) {
         uint64_t tick = first_tick(tcp);
         if (tick >= due) break;
-        tcp->tw_tick = tick;
-        uint32_t i = tcp->tw_slot[tick % TW_SLOTS], next;
-        for (; i != POOL_NONE; i = next) {
-            struct tw_record *r = at(tcp, i);
-            next = r->next;
-            if (r->deadline != (uint32_t)tick) continue; /* A round or more away. */
-            bool fw2 = r->fin_wait_2;
-            if (fw2) env_count(tcp->env, LA_C_FIN_WAIT_2_TIMEOUTS);
-            end(tcp, i, LA_CAUSE_TIMER, fw2 ? LA_TIMER_FIN_WAIT_2 : LA_TIMER_TIME_WAIT);
-        }
         tcp->tw_tick = tick + 1;
+        empty_slot(tcp, tick);
     }
     arm(tcp);
 }
@@ -233,14 +253,6 @@ static void answer(struct tcp *tcp, const struct tw_record *r, uint16_t flags) {
     tcp_reply_send(tcp, &reply);
 }
 
-/* 2 MSL begin again (RFC 9293: a repeated FIN). */
-static void restart(struct tcp *tcp, uint32_t index) {
-    struct tw_record *r = at(tcp, index);
-    unlink_slot(tcp, r);
-    link_slot(tcp, r, index, tcp->env->now + duration(tcp, r));
-    arm(tcp);
-}
-
 /* RFC 1122, 4.2.2.13 and RFC 6191, 2: does the SYN belong to a newer connection? */
 static bool newer_syn(const struct tw_record *r, const struct tcp_seg *s) {
     if (r->ts_on && s->opt.has_ts) {
@@ -261,8 +273,7 @@ static enum tw_answer syn(struct tcp *tcp, uint32_t index, struct tcp_in *in, st
     if (wanted && newer_syn(r, &in->seg)) {
         *floor = (struct iss_floor){true, seq_add(r->snd_nxt, 65536)};
         env_count(tcp->env, LA_C_TIME_WAIT_REUSED);
-        end(tcp, index, LA_CAUSE_SEGMENT, tcp_what(&in->seg));
-        arm(tcp);
+        end(tcp, index, LA_CAUSE_SEGMENT, in->what);
         return TW_NEW_SYN;
     }
     env_drop(tcp->env, old_timestamp(r, &in->seg) ? LA_D_TW_PAWS : LA_D_TW_OLD);
@@ -271,7 +282,8 @@ static enum tw_answer syn(struct tcp *tcp, uint32_t index, struct tcp_in *in, st
 }
 
 /* RFC 1337 says that RSTs must not end TIME_WAIT; without it they do, at exactly RCV.NXT (RFC 5961). */
-static void rst(struct tcp *tcp, uint32_t index, const struct tcp_seg *s) {
+static void rst(struct tcp *tcp, uint32_t index, const struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
     const struct tw_record *r = at(tcp, index);
     uint32_t wnd = (uint32_t)r->wnd << r->rcv_wscale;
     bool counts = tcp->params.rst_strict ? seq_eq(s->seq, r->rcv_nxt) : seq_within(s->seq, r->rcv_nxt, wnd ? wnd : 1);
@@ -279,8 +291,7 @@ static void rst(struct tcp *tcp, uint32_t index, const struct tcp_seg *s) {
         env_drop(tcp->env, LA_D_TW_RST);
         return;
     }
-    end(tcp, index, LA_CAUSE_SEGMENT, tcp_what(s));
-    arm(tcp);
+    end(tcp, index, LA_CAUSE_SEGMENT, in->what);
 }
 
 static bool in_window(const struct tw_record *r, const struct tcp_seg *s) {
@@ -302,7 +313,6 @@ static void fin_wait_2(struct tcp *tcp, uint32_t index, const struct tcp_in *in)
         env_drop(tcp->env, LA_D_DATA_AFTER_CLOSE);
         tcp_reply_rst(tcp, in);
         end(tcp, index, LA_CAUSE_STACK, LA_D_DATA_AFTER_CLOSE);
-        arm(tcp);
         return;
     }
     if (!(s->flags & TCP_FIN)) return;
@@ -312,11 +322,12 @@ static void fin_wait_2(struct tcp *tcp, uint32_t index, const struct tcp_in *in)
     }
     r->rcv_nxt = seq_add(r->rcv_nxt, 1);
     answer(tcp, r, TCP_ACK);
-    move(tcp, r, LA_TIME_WAIT, LA_CAUSE_SEGMENT, tcp_what(s));
+    move(tcp, r, LA_TIME_WAIT, LA_CAUSE_SEGMENT, in->what);
     r->fin_wait_2 = 0;
     r->from = LA_FIN_WAIT_2;
     env_count(tcp->env, LA_C_TIME_WAIT_MADE);
-    restart(tcp, index);
+    set_deadline(tcp, r);
+    if (tcp->params.msl == 0) end(tcp, index, LA_CAUSE_TIMER, LA_TIMER_TIME_WAIT);
 }
 
 /* RFC 9293, 3.10.7.4, in its order. What is not acceptable is answered with an ACK; of what is, only the FIN again
@@ -341,7 +352,7 @@ static void segment(struct tcp *tcp, uint32_t index, const struct tcp_in *in) {
     if (tcp_seg_len(s) == 0 && seq_eq(s->seq, r->rcv_nxt)) return; /* The ACK of a simultaneous close. */
     if (s->flags & TCP_FIN && seq_eq(seq_add(s->seq, tcp_seg_len(s)), r->rcv_nxt)) {
         env_count(tcp->env, LA_C_TIME_WAIT_REACKED);
-        restart(tcp, index);
+        set_deadline(tcp, r); /* 2 MSL begin again. */
     } else {
         env_drop(tcp->env, LA_D_TW_OLD);
     }
@@ -353,7 +364,7 @@ enum tw_answer tcp_timewait_input(struct tcp *tcp, struct tcp_in *in, struct iss
     const struct tcp_seg *s = &in->seg;
     if (index == POOL_NONE) return TW_NOT_FOUND;
     if (s->flags & TCP_RST) {
-        rst(tcp, index, s);
+        rst(tcp, index, in);
         return TW_DONE;
     }
     if (s->flags & TCP_SYN) return syn(tcp, index, in, floor);
@@ -372,7 +383,6 @@ bool tcp_timewait_reuse(struct tcp *tcp, const struct tcp_key *key, struct iss_f
     *floor = (struct iss_floor){true, seq_add(r->snd_nxt, 65536)};
     env_count(tcp->env, LA_C_TIME_WAIT_REUSED);
     end(tcp, index, LA_CAUSE_CALL, LA_CALL_CONNECT);
-    arm(tcp);
     return true;
 }
 

@@ -111,9 +111,9 @@ static int reset_error(const struct tcp_conn *c) {
     }
 }
 
-static enum tcp_verdict reset(struct tcp_conn *c, const struct tcp_seg *s) {
+static enum tcp_verdict reset(struct tcp_conn *c, const struct tcp_in *in) {
     env_count(c->tcp->env, LA_C_RESETS_IN);
-    tcp_end(c, reset_error(c), LA_CAUSE_SEGMENT, tcp_what(s));
+    tcp_end(c, reset_error(c), LA_CAUSE_SEGMENT, in->what);
     return GONE;
 }
 
@@ -122,7 +122,7 @@ static enum tcp_verdict reset(struct tcp_conn *c, const struct tcp_seg *s) {
 enum tcp_verdict tcp_validate_rst(struct tcp_conn *c, struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
     if (!(s->flags & TCP_RST)) return GO_ON;
-    if (!c->tcp->params.rst_strict || seq_eq(s->seq, c->rcv_nxt)) return reset(c, s);
+    if (!c->tcp->params.rst_strict || seq_eq(s->seq, c->rcv_nxt)) return reset(c, in);
     tcp_challenge(c, LA_D_RST_CHALLENGE);
     return STOP;
 }
@@ -136,7 +136,7 @@ enum tcp_verdict tcp_validate_syn(struct tcp_conn *c, struct tcp_in *in) {
         return STOP;
     }
     tcp_reply_conn(c, TCP_RST | TCP_ACK);
-    return reset(c, s);
+    return reset(c, in);
 }
 
 static enum tcp_verdict syn_rcvd_ack(struct tcp_conn *c, struct tcp_in *in) {
@@ -150,7 +150,7 @@ static enum tcp_verdict syn_rcvd_ack(struct tcp_conn *c, struct tcp_in *in) {
     c->snd_wnd = in->wnd;
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
-    tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, tcp_what(s));
+    tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, in->what);
     tcp_open_done(c);
     if (c->is.fin_queued) tcp_set_state(c, LA_FIN_WAIT_1, LA_CAUSE_CALL, LA_CALL_SHUTDOWN);
     tcp_mark(c, MARK_SEND);

@@ -88,14 +88,6 @@ static bool options_parse(const uint8_t *p, const uint8_t *end, struct tcp_optio
     return true;
 }
 
-/* In pieces small enough that a compiler stores them with a few vectors; all at once it may call for a slower loop. */
-static void options_clear(struct tcp_options *o) {
-    memset(o, 0, offsetof(struct tcp_options, sack));
-    memset(o->sack, 0, sizeof o->sack);
-    o->fastopen_len = 0;
-    memset(o->fastopen, 0, sizeof o->fastopen);
-}
-
 bool tcp_parse(const uint8_t *data, size_t len, struct tcp_seg *s) {
     if (len < TCP_LEN) return false;
     size_t header = (size_t)(data[12] >> 4) * 4;
@@ -108,7 +100,7 @@ bool tcp_parse(const uint8_t *data, size_t len, struct tcp_seg *s) {
     s->wnd = get16(data + 14);
     s->urg = get16(data + 18);
     s->data = (struct la_span){data + header, len - header};
-    options_clear(&s->opt);
+    tcp_options_clear(&s->opt);
     if (header == TCP_LEN) return true;
     if (header == TCP_LEN + PLAIN_TS_LEN && get32(data + TCP_LEN) == PLAIN_TS) {
         s->opt.has_ts = true;

@@ -74,6 +74,14 @@ struct tcp_option_layout {
     bool eol_padding;
 };
 
+/* In pieces small enough that a compiler stores them with a few vectors; all at once it may call for a slower loop. */
+static inline void tcp_options_clear(struct tcp_options *o) {
+    memset(o, 0, offsetof(struct tcp_options, sack));
+    memset(o->sack, 0, sizeof o->sack);
+    o->fastopen_len = 0;
+    memset(o->fastopen, 0, sizeof o->fastopen);
+}
+
 /* Parses a whole segment (the checksum is not verified here). False when the header or an option is malformed: a length
  * of 0 or 1, or beyond the header. Unknown options are skipped; of repeated ones the last counts. */
 bool tcp_parse(const uint8_t *data, size_t len, struct tcp_seg *s);

@@ -18,6 +18,9 @@ static int replay_file(const char *path) {
     uint8_t *data = size >= 0 ? malloc((size_t)size + (size == 0)) : NULL;
     int done = data && fread(data, 1, (size_t)size, file) == (size_t)size;
     fclose(file);
+    /* The last line printed is the input that a crash is about. */
+    printf("%s\n", path);
+    fflush(stdout);
     if (done) LLVMFuzzerTestOneInput(data, (size_t)size);
     free(data);
     return done;
