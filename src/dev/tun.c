@@ -14,6 +14,7 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/ipv6.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -147,6 +148,25 @@ static int address6_set(const char *name, const struct la_addr *addr, unsigned p
     return interface_ioctl(AF_INET6, SIOCSIFADDR, &in6);
 }
 
+#define USABLE_MS 2000
+
+/* The kernel lets nobody use an IPv6 address before a worker of its own has looked at it, even where no duplicate can
+ * be found. No event tells; a socket that can be bound does. */
+static int address6_await(const struct la_addr *addr) {
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    memcpy(&in6.sin6_addr, addr->bytes, 16);
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    int rc = bind(fd, (struct sockaddr *)&in6, sizeof in6);
+    for (int i = 0; rc < 0 && errno == EADDRNOTAVAIL && i < USABLE_MS; i++) {
+        poll(NULL, 0, 1);
+        rc = bind(fd, (struct sockaddr *)&in6, sizeof in6);
+    }
+    rc = rc < 0 ? -errno : 0;
+    close(fd);
+    return rc;
+}
+
 int la_tun_up(struct la_device *device, const struct la_addr *host, unsigned prefix_len) {
     const char *name = la_tun_name(device);
     bool is4 = la_addr_is4(host);
@@ -159,5 +179,6 @@ int la_tun_up(struct la_device *device, const struct la_addr *host, unsigned pre
     rc = interface_ioctl(AF_INET, SIOCGIFFLAGS, &request);
     if (rc < 0) return rc;
     request.ifr_flags |= IFF_UP | IFF_RUNNING;
-    return interface_ioctl(AF_INET, SIOCSIFFLAGS, &request);
+    rc = interface_ioctl(AF_INET, SIOCSIFFLAGS, &request);
+    return rc < 0 || is4 ? rc : address6_await(host);
 }

@@ -20,7 +20,6 @@ enum reply {
     ACK_SAME,    /* <SEQ=SND.NXT><ACK=RCV.NXT>: nothing was taken. */
     ACK_NEW,     /* <SEQ=SND.NXT><ACK=SEG.SEQ+SEG.LEN>, at once or by the delayed-ACK timer. */
     MAY_ACK,     /* NOTHING or ACK_SAME. */
-    MAY_ACK_NEW, /* NOTHING or ACK_NEW. */
     RST_AT_ACK,  /* <SEQ=SEG.ACK><CTL=RST> */
     RST_AND_ACK, /* <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK> */
     SYN_ACK,     /* <SEQ=any><ACK=SEG.SEQ+1><CTL=SYN,ACK> */
@@ -326,8 +325,7 @@ static bool is_reply(const struct group *g, const struct row *r, uint32_t end, e
     switch (want) {
     case ACK_SAME:
     case MAY_ACK: return same;
-    case ACK_NEW:
-    case MAY_ACK_NEW: /* A FIN that is repeated meanwhile carries the ACK too. */
+    case ACK_NEW: /* A FIN that is repeated meanwhile carries the ACK too. */
         if (flags == (FIN | ACK) && s->seq == L(g->snd_una) && g->snd_una != g->snd_nxt) return s->ack == end;
         return flags == ACK && s->seq == L(g->snd_nxt) && s->ack == end && s->len == 0;
     case RST_AT_ACK: return flags == RST && s->seq == L(r->ack);
@@ -349,7 +347,7 @@ static bool reply_right(const struct group *g, const struct row *r, uint32_t end
         sent = tx_any(&s);
     }
     snprintf(text, size, "nothing");
-    if (!sent) return want == NOTHING || want == MAY_ACK || want == MAY_ACK_NEW;
+    if (!sent) return want == NOTHING || want == MAY_ACK;
     struct la_segment relative = s;
     relative.seq -= rig.t->iss;
     relative.ack -= rig.t->irs;
