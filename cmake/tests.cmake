@@ -84,6 +84,11 @@ foreach(kind IN LISTS kinds)
   endforeach()
 endforeach()
 
+# The tour is a test by itself: every scene compares what both ends did with its script.
+if(NOT LASTACK_CROSS)
+  lastack_test(interop.tour interop 300 $<TARGET_FILE:lastack_tool> tour --mb 5)
+endif()
+
 # --- Fuzz targets: libFuzzer's own main, or one that replays the corpus ---
 
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)

@@ -178,7 +178,8 @@ static int pass_in(struct fault *fault, struct la_span *span, la_time now) {
             passed(&fault->in, now);
             return 0;
         }
-        if ((*earliest(&fault->in))->due <= now) return -LA_EAGAIN;
+        const struct waiting *next = *earliest(&fault->in);
+        if (next && next->due <= now) return -LA_EAGAIN;
     }
     fault->more = true;
     return -LA_EAGAIN;
