@@ -260,7 +260,7 @@ struct tcp_conn *tcp_port_chain_next(const struct tcp_conn *c);
 uint64_t tcp_tuple_hash(const struct tcp *tcp, const struct tcp_key *key, uint8_t purpose);
 seq tcp_isn(const struct tcp *tcp, const struct tcp_key *key, const struct iss_floor *floor);
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct tcp_key *key);
-uint32_t tcp_port_offset(const struct tcp *tcp, const struct tcp_key *key);
+uint64_t tcp_port_hash(const struct tcp *tcp, const struct tcp_key *key);
 
 /* validate.c: RFC 9293 3.10.7.4 first to fourth, RFC 5961, RFC 7323 5. */
 enum tcp_verdict tcp_validate_sequence(struct tcp_conn *c, struct tcp_in *in);

@@ -26,9 +26,10 @@ uint32_t tcp_ts_offset(const struct tcp *tcp, const struct tcp_key *key) {
     return (uint32_t)tcp_tuple_hash(tcp, key, 2);
 }
 
-/* RFC 6056, 3.3.3: where the search for a free port begins, by destination. */
-uint32_t tcp_port_offset(const struct tcp *tcp, const struct tcp_key *key) {
+/* RFC 6056, 3.3.4: by destination, the offset where the search for a free port begins (low half) and the counter that
+ * says how far it has come (high half). */
+uint64_t tcp_port_hash(const struct tcp *tcp, const struct tcp_key *key) {
     struct tcp_key k = *key;
     k.local_port = 0;
-    return (uint32_t)tcp_tuple_hash(tcp, &k, 3);
+    return tcp_tuple_hash(tcp, &k, 3);
 }

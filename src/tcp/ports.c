@@ -152,12 +152,13 @@ static bool take_tuple(struct tcp_conn *c, const struct tcp_key *key, bool reuse
     return reuse && tcp_timewait_reuse(c->tcp, key, floor);
 }
 
-/* Chooses the local port of an active open: RFC 6056, 3.3.3, simple hash-based. A port may serve many destinations; one
+/* Chooses the local port of an active open: RFC 6056, 3.3.4, double-hash. A port may serve many destinations; one
  * that an owner bound is left alone. Only when no tuple is free, those in TIME_WAIT are tried. */
 static uint16_t choose_for_peer(struct tcp_conn *c, struct iss_floor *floor) {
     const struct tcp_params *params = &c->tcp->params;
     uint32_t span = (uint32_t)params->port_last - params->port_first + 1u;
-    uint32_t start = tcp_port_offset(c->tcp, &c->key) + (uint32_t)c->tcp->port_step++;
+    uint64_t hash = tcp_port_hash(c->tcp, &c->key);
+    uint32_t start = (uint32_t)hash + c->tcp->port_step[hash >> 32 & (TCP_PORT_STEPS - 1)]++;
     for (int reuse = 0; reuse <= params->tw_reuse; reuse++) {
         for (uint32_t i = 0; i < span; i++) {
             struct tcp_key key = c->key;

@@ -60,8 +60,9 @@ static bool plan_again(struct tcp_conn *c, struct tcp_plan *plan) {
     return plan_is(plan, c->snd_una, len, flags, false);
 }
 
-/* RFC 9293, 3.8.6.1: one byte of new data into a window that is closed; when only the FIN is left, the FIN is the probe.
- * Into a window that is merely small goes what fits, as data like any other (RFC 1122, 4.2.3.4, override timeout). */
+/* RFC 9293, 3.8.6.1: one byte of new data into a window that is closed; when only the FIN is left, the FIN is the
+ * probe. Into a window that is merely small goes what fits, as data like any other (RFC 1122, 4.2.3.4, override
+ * timeout). */
 static bool plan_probe(struct tcp_conn *c, struct tcp_plan *plan) {
     if (seq_gt(c->snd_una, c->snd_end)) return false;
     uint32_t len = seq_len(c->snd_una, c->snd_end), mss = tcp_send_mss(c);

@@ -14,6 +14,7 @@
 #include "tcp/params.h"
 
 #define TCP_IFACES_MAX 32
+#define TCP_PORT_STEPS 64 /* A power of two. */
 
 /* A connection's name. */
 struct tcp_key {
@@ -41,7 +42,7 @@ struct tcp {
     struct port_page *ports[256];    /* By the high byte of the port. */
     uint32_t count[LA_NSTATES];      /* Connections, listeners, records. */
     uint32_t orphans;
-    uint32_t port_step; /* RFC 6056, 3.3.3: next_ephemeral. */
+    uint32_t port_step[TCP_PORT_STEPS]; /* RFC 6056, 3.3.4: how far each group of destinations has come. */
 
     struct pool embryos;
     struct table embryo_tuples;

@@ -22,7 +22,7 @@ static uint16_t plain_csum(const uint8_t *p) {
     uint64_t sum = (uint64_t)get32(p) + get32(p + 4) + get32(p + 8) + get32(p + 12) + get32(p + 16);
     sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~(sum + (sum >> 16));
+    return (uint16_t) ~(sum + (sum >> 16));
 }
 
 enum ip4_result ip4_parse(const uint8_t *packet, size_t len, struct ip4_hdr *h) {
