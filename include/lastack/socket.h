@@ -30,7 +30,8 @@ int la_listen(struct la_stack *stack, la_sock sock, int backlog);
 /* The next completed connection, or -LA_EAGAIN, -LA_EINVAL (not listening). `peer` may be NULL. */
 la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer);
 
-/* Starts the handshake: -LA_EINPROGRESS, later LA_EV_CONNECTED or LA_EV_ERROR. Again while under way: -LA_EALREADY;
+/* Starts the handshake; a socket does this once, and one whose attempt failed is good for la_close only.
+ * -LA_EINPROGRESS, later LA_EV_CONNECTED or LA_EV_ERROR. Again while under way: -LA_EALREADY;
  * after success once 0, then -LA_EISCONN. -LA_ENETUNREACH, -LA_EADDRNOTAVAIL (no free port, tuple in use), -LA_ENOMEM.
  * On a datagram socket it sets the peer and returns 0. */
 int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *peer, la_time now);

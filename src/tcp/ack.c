@@ -34,7 +34,7 @@ void tcp_ack_syn(struct tcp_conn *c, seq ack) {
 }
 
 /* RFC 9293, 3.10.7.4: SND.WL1 and SND.WL2 keep an old segment from bringing back an old window. */
-void tcp_window_update(struct tcp_conn *c, const struct tcp_in *in) {
+static void window_update(struct tcp_conn *c, const struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
     bool newer = seq_lt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_leq(c->snd_wl2, s->ack));
     if (!newer) return;
@@ -102,7 +102,7 @@ enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in) {
     tcp_keepalive_heard(c);
     if (seq_leq(ack, c->snd_una)) {
         bool duplicate = is_duplicate(c, in);
-        tcp_window_update(c, in);
+        window_update(c, in);
         if (duplicate) {
             env_count(c->tcp->env, LA_C_DUP_ACKS_IN);
             tcp_recover_dupack(c);
@@ -112,7 +112,7 @@ enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in) {
     if (!measure(c, in, ack)) tcp_rtt_keep_backoff(c);
     tcp_recover_ack(c, ack, seq_len(c->snd_una, ack));
     advance(c, ack);
-    tcp_window_update(c, in);
+    window_update(c, in);
     if (seq_lt(c->snd_nxt, c->snd_end) || (c->is.fin_queued && seq_leq(c->snd_nxt, c->snd_end))) tcp_mark(c, MARK_SEND);
     return tcp_fin_acked(c) ? our_fin_acked(c, in) : GO_ON;
 }

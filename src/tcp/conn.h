@@ -230,7 +230,6 @@ void tcp_open_done(struct tcp_conn *c);
 
 /* state.c: the only place that changes a state. */
 void tcp_set_state(struct tcp_conn *c, enum la_state state, enum la_cause cause, uint8_t what);
-void tcp_history_add(struct tcp_conn *c, const struct la_move *move);
 /* A new object takes over the state of a record, and the move that led to it. */
 void tcp_state_inherit(struct tcp_conn *c, const struct la_move *move);
 void tcp_trace_move(struct tcp *tcp, const struct tcp_key *key, la_sock sock, const struct la_move *move);
@@ -267,12 +266,10 @@ enum tcp_verdict tcp_validate_sequence(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_validate_rst(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_validate_syn(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_validate_ack(struct tcp_conn *c, struct tcp_in *in);
-void tcp_challenge(struct tcp_conn *c, enum la_drop why);
 
 /* ack.c */
 enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in);
 void tcp_ack_syn(struct tcp_conn *c, seq ack);
-void tcp_window_update(struct tcp_conn *c, const struct tcp_in *in);
 
 /* recv.c */
 enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in);
@@ -323,7 +320,6 @@ uint16_t tcp_zone_of(const struct tcp_in *in);
 void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in);
 /* RST or ACK of a connection, sent now, because the object is about to go. */
 void tcp_reply_conn(struct tcp_conn *c, uint16_t flags);
-void tcp_syn_options(const struct tcp_conn *c, struct tcp_options *o);
 
 /* rtt.c */
 void tcp_rtt_init(struct tcp_conn *c);
@@ -404,7 +400,6 @@ void tcp_embryo_drop_all(struct tcp *tcp, struct tcp_listener *l);
 bool tcp_embryo_error(struct tcp *tcp, const struct tcp_key *key, const struct ip_error *e);
 /* The third segment has come: the connection, in the accept queue. */
 void tcp_embryo_complete(struct tcp_conn *listener, const struct embryo *e, struct tcp_in *in);
-void tcp_embryo_synack(struct tcp *tcp, const struct embryo *e);
 void tcp_embryo_fill(const struct tcp *tcp, const struct embryo *e, struct la_conn_info *info);
 
 /* cookie.c: the embryonic connection in the ISN (RFC 4987, 3.6). */
@@ -428,10 +423,5 @@ bool tcp_timewait_reuse(struct tcp *tcp, const struct tcp_key *key, struct iss_f
 
 /* user.c: the socket behind a handle, or NULL. */
 struct tcp_conn *tcp_conn_of(const struct tcp *tcp, la_sock sock);
-/* The handle goes; the connection goes on alone if it must. */
-void tcp_detach(struct tcp_conn *c);
-
-/* info.c */
-void tcp_conn_fill(const struct tcp_conn *c, struct la_conn_info *info);
 
 #endif

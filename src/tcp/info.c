@@ -49,7 +49,7 @@ static void fill_queues(const struct tcp_conn *c, struct la_conn_info *info) {
     info->out_of_order = ranges_bytes(&c->ooo);
 }
 
-void tcp_conn_fill(const struct tcp_conn *c, struct la_conn_info *info) {
+static void fill_conn(const struct tcp_conn *c, struct la_conn_info *info) {
     clear(info);
     info->id = (uint64_t)c->event.sock;
     if (c->is.owned) info->sock = c->event.sock;
@@ -80,7 +80,7 @@ int tcp_info(const struct tcp *tcp, la_sock sock, struct la_conn_info *info) {
     const struct tcp_conn *c = pool_find(&tcp->conns, sock, &index);
     if (!c || !c->is.owned) return -LA_EBADF;
     if (!info) return -LA_EFAULT;
-    tcp_conn_fill(c, info);
+    fill_conn(c, info);
     if (c->is.detached && !tcp_timewait_has(tcp, &c->key)) info->state = LA_CLOSED;
     return 0;
 }
@@ -92,7 +92,7 @@ static bool fill_from(const struct tcp *tcp, unsigned pool, uint32_t index, stru
     if (pool == WALK_CONNS) {
         const struct tcp_conn *c = tcp_conn_at(tcp, index);
         if (c->is.detached) return false; /* Its record is listed. */
-        tcp_conn_fill(c, info);
+        fill_conn(c, info);
         return true;
     }
     clear(info);

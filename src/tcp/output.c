@@ -26,7 +26,7 @@ static void add_sack(const struct tcp_conn *c, struct tcp_options *o) {
     for (unsigned i = 0; i < o->nsack; i++) o->sack[i] = (struct tcp_sack){r[i].from, r[i].to};
 }
 
-void tcp_syn_options(const struct tcp_conn *c, struct tcp_options *o) {
+static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
     const struct tcp_params *params = &c->tcp->params;
     bool answer = c->state == LA_SYN_RCVD;
     uint32_t headers = (la_addr_is4(&c->key.peer) ? 20u : 40u) + TCP_LEN;
@@ -41,7 +41,7 @@ void tcp_syn_options(const struct tcp_conn *c, struct tcp_options *o) {
 
 static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct tcp_options *o) {
     if (plan->flags & TCP_SYN)
-        tcp_syn_options(c, o);
+        syn_options(c, o);
     else
         o->has_ts = c->is.ts_on;
     if (o->has_ts) {

@@ -95,7 +95,7 @@ const char *la_move_why(enum la_state from, enum la_state to) {
 
 unsigned la_state_timers(enum la_state state) { return (unsigned)state < LA_NSTATES ? state_timers[state] : 0; }
 
-void tcp_history_add(struct tcp_conn *c, const struct la_move *m) {
+static void history_add(struct tcp_conn *c, const struct la_move *m) {
     struct tcp_move *slot = &c->history[c->moves++ % LA_HISTORY];
     *slot = (struct tcp_move){{(uint32_t)(m->at >> 32), (uint32_t)m->at}, m->from, m->to, m->cause, m->what};
 }
@@ -112,7 +112,7 @@ void tcp_state_inherit(struct tcp_conn *c, const struct la_move *move) {
     c->tcp->count[c->state]--;
     c->state = move->to;
     c->tcp->count[c->state]++;
-    tcp_history_add(c, move);
+    history_add(c, move);
 }
 
 static void stop_foreign_timers(struct tcp_conn *c) {
@@ -145,7 +145,7 @@ void tcp_set_state(struct tcp_conn *c, enum la_state state, enum la_cause cause,
     struct la_move move = {c->tcp->env->now, (uint8_t)from, (uint8_t)state, (uint8_t)cause, what};
     c->state = (uint8_t)state;
     stop_foreign_timers(c);
-    tcp_history_add(c, &move);
+    history_add(c, &move);
     tcp_trace_move(c->tcp, &c->key, c->is.owned ? c->event.sock : -1, &move);
     count_move(c, from, cause);
     announce(c, from);

@@ -68,7 +68,7 @@ static void stamp(const struct tcp *tcp, const struct embryo *e, struct tcp_opti
     o->ts_ecr = e->ts_recent;
 }
 
-void tcp_embryo_synack(struct tcp *tcp, const struct embryo *e) {
+static void send_synack(struct tcp *tcp, const struct embryo *e) {
     struct tcp_reply r = {.key = e->key, .seq = e->iss, .ack = seq_add(e->irs, 1), .flags = TCP_SYN | TCP_ACK};
     r.wnd = e->wnd;
     r.zone = e->zone;
@@ -128,7 +128,7 @@ static void answer_with_cookie(struct tcp_conn *listener, struct embryo *e) {
     listener->listen->cookies = true;
     listener->listen->cookie_at = listener->tcp->env->now;
     env_count(listener->tcp->env, LA_C_SYN_COOKIES);
-    tcp_embryo_synack(listener->tcp, e);
+    send_synack(listener->tcp, e);
 }
 
 static void make_room(struct tcp *tcp, struct tcp_listener *l) {
@@ -164,7 +164,7 @@ static void keep(struct tcp_conn *listener, const struct embryo *like, const str
     env_count(tcp->env, LA_C_PASSIVE_OPENS);
     trace(tcp, e, true, LA_CAUSE_SEGMENT, TCP_SYN);
     wheel_arm(tcp->wheel, &e->node, tcp->env->now + tcp->params.rto_initial);
-    tcp_embryo_synack(tcp, e);
+    send_synack(tcp, e);
 }
 
 void tcp_embryo_new(struct tcp_conn *listener, struct tcp_in *in, const struct iss_floor *floor) {
@@ -192,7 +192,7 @@ void tcp_embryo_fire(struct tcp *tcp, struct wheel_node *node) {
     env_count(tcp->env, LA_C_RETRANSMITS);
     la_time wait = tcp->params.rto_initial << e->retries;
     wheel_arm(tcp->wheel, node, tcp->env->now + (wait < tcp->params.rto_max ? wait : tcp->params.rto_max));
-    tcp_embryo_synack(tcp, e);
+    send_synack(tcp, e);
 }
 
 static struct embryo *find(const struct tcp *tcp, const struct tcp_key *key) {
@@ -218,7 +218,7 @@ static bool not_an_ack(struct tcp *tcp, struct embryo *e, const struct tcp_in *i
         return true;
     }
     if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && seq_eq(s->seq, e->irs)) {
-        tcp_embryo_synack(tcp, e); /* The peer has not seen it. */
+        send_synack(tcp, e); /* The peer has not seen it. */
         return true;
     }
     if (s->flags & TCP_SYN || !in_window) {

@@ -164,7 +164,7 @@ static void reset(struct tcp_conn *c, enum la_call call) {
 }
 
 /* The handle goes. What the connection still has to do, it does alone; FIN_WAIT_2 does it as a record. */
-void tcp_detach(struct tcp_conn *c) {
+static void detach(struct tcp_conn *c) {
     struct tcp *tcp = c->tcp;
     bool live = c->state != LA_CLOSED && c->state != LA_TIME_WAIT;
     if (live && tcp->orphans >= tcp->params.orphans_max) {
@@ -206,7 +206,7 @@ int tcp_close(struct tcp *tcp, la_sock sock) {
             return -LA_EINPROGRESS;
         }
     }
-    tcp_detach(c);
+    detach(c);
     return 0;
 }
 
@@ -217,7 +217,7 @@ int tcp_abort(struct tcp *tcp, la_sock sock) {
         tcp_listen_close(c);
     else if (c->state != LA_CLOSED && c->state != LA_TIME_WAIT)
         reset(c, LA_CALL_ABORT);
-    tcp_detach(c);
+    detach(c);
     return 0;
 }
 
@@ -226,7 +226,7 @@ void tcp_event_taken(struct tcp *tcp, la_sock sock, uint32_t events) {
     uint32_t index;
     if (!(events & LA_EV_CLOSED)) return;
     struct tcp_conn *c = pool_find(&tcp->conns, sock, &index);
-    if (c && c->is.released) tcp_detach(c);
+    if (c && c->is.released) detach(c);
 }
 
 int tcp_getname(const struct tcp *tcp, la_sock sock, struct la_endpoint *local, struct la_endpoint *peer) {

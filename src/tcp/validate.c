@@ -19,7 +19,7 @@ static bool may_challenge(struct tcp_conn *c) {
     return true;
 }
 
-void tcp_challenge(struct tcp_conn *c, enum la_drop why) {
+static void challenge(struct tcp_conn *c, enum la_drop why) {
     tcp_drop(c, why);
     if (!may_challenge(c)) return;
     env_count(c->tcp->env, LA_C_CHALLENGE_ACKS);
@@ -123,7 +123,7 @@ enum tcp_verdict tcp_validate_rst(struct tcp_conn *c, struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
     if (!(s->flags & TCP_RST)) return GO_ON;
     if (!c->tcp->params.rst_strict || seq_eq(s->seq, c->rcv_nxt)) return reset(c, in);
-    tcp_challenge(c, LA_D_RST_CHALLENGE);
+    challenge(c, LA_D_RST_CHALLENGE);
     return STOP;
 }
 
@@ -132,7 +132,7 @@ enum tcp_verdict tcp_validate_syn(struct tcp_conn *c, struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
     if (!(s->flags & TCP_SYN)) return GO_ON;
     if (c->tcp->params.syn_strict || c->state == LA_SYN_RCVD) {
-        tcp_challenge(c, LA_D_SYN_CHALLENGE);
+        challenge(c, LA_D_SYN_CHALLENGE);
         return STOP;
     }
     tcp_reply_conn(c, TCP_RST | TCP_ACK);
@@ -163,11 +163,11 @@ enum tcp_verdict tcp_validate_ack(struct tcp_conn *c, struct tcp_in *in) {
     if (!(s->flags & TCP_ACK)) return tcp_drop(c, LA_D_ACK_MISSING), STOP;
     if (c->state == LA_SYN_RCVD) return syn_rcvd_ack(c, in);
     if (seq_gt(s->ack, c->snd_max)) {
-        tcp_challenge(c, LA_D_ACK_FUTURE);
+        challenge(c, LA_D_ACK_FUTURE);
         return STOP;
     }
     if (seq_lt(s->ack, seq_sub(c->snd_una, c->max_snd_wnd))) {
-        tcp_challenge(c, LA_D_ACK_OLD);
+        challenge(c, LA_D_ACK_OLD);
         return STOP;
     }
     return GO_ON;
