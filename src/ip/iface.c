@@ -108,6 +108,11 @@ bool ip_is_local(const struct ip *ip, const struct la_addr *addr) {
     return place < ip->nlocals && addr_equal(&ip->locals[place].addr, addr);
 }
 
+bool ip_is_local_in(const struct ip *ip, uint16_t zone, const struct la_addr *addr) {
+    if (!zone || !ip_is_link_local(addr)) return ip_is_local(ip, addr);
+    return zone <= ip->nifaces && iface_local(ip, zone - 1u, addr);
+}
+
 struct la_addr addr_mask(const struct la_addr *addr, unsigned prefix_len) {
     struct la_addr prefix = *addr;
     for (unsigned bit = prefix_len; bit < 128; bit++) prefix.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);

@@ -111,6 +111,8 @@ const struct la_iface_config *ip_iface(const struct ip *ip, unsigned iface);
 
 /* Whether `addr` is one of this stack's own unicast addresses. */
 bool ip_is_local(const struct ip *ip, const struct la_addr *addr);
+/* The same for an address with a zone (see la_endpoint): a link-local one belongs to its interface alone. */
+bool ip_is_local_in(const struct ip *ip, uint16_t zone, const struct la_addr *addr);
 bool ip_is_any(const struct la_addr *addr);
 bool ip_is_multicast(const struct la_addr *addr);  /* Or IPv4 limited broadcast. */
 bool ip_is_link_local(const struct la_addr *addr); /* fe80::/10 */

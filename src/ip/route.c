@@ -164,6 +164,8 @@ int ip_path_find(struct ip *ip, const struct la_addr *dst, const struct la_addr 
     if (src && (addr_is4(src) != addr_is4(dst) || !ip_is_local(ip, src))) return -LA_EADDRNOTAVAIL;
     /* Nothing leads back to ourselves: such a packet would have to arrive through an interface. */
     if (ip_is_any(dst) || ip_is_local(ip, dst)) return -LA_EADDRNOTAVAIL;
+    if (addr_is_loopback(dst))
+        return -LA_ENETUNREACH; /* RFC 1122, 3.2.1.3 (g); RFC 4291, 2.5.3: never outside a host. */
     memset(path, 0, sizeof *path);
     path->dst = *dst;
     path->generation = ip->generation;

@@ -36,6 +36,7 @@ void tcp_ack_syn(struct tcp_conn *c, seq ack) {
 /* RFC 9293, 3.10.7.4: SND.WL1 and SND.WL2 keep an old segment from bringing back an old window. */
 static void window_update(struct tcp_conn *c, const struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
+    if (seq_lt(s->ack, c->snd_una)) return; /* Its right edge is not counted from here. */
     bool newer = seq_lt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_leq(c->snd_wl2, s->ack));
     if (!newer) return;
     bool grew = in->wnd > c->snd_wnd;
@@ -43,7 +44,8 @@ static void window_update(struct tcp_conn *c, const struct tcp_in *in) {
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
     if (in->wnd > c->max_snd_wnd) c->max_snd_wnd = in->wnd;
-    if (grew && c->timer_at[LA_TIMER_PERSIST] != LA_NEVER) {
+    /* An orphan's probes go on until data does: a window that opens and closes again is no progress. */
+    if (grew && c->timer_at[LA_TIMER_PERSIST] != LA_NEVER && !c->is.orphan) {
         tcp_timer_stop(c, LA_TIMER_PERSIST);
         c->backoff = 0;
     }
@@ -58,7 +60,7 @@ static bool is_duplicate(const struct tcp_conn *c, const struct tcp_in *in) {
            (in->wnd == c->snd_wnd || s->opt.nsack > 0) && c->timer_at[LA_TIMER_PERSIST] == LA_NEVER;
 }
 
-static void room_event(struct tcp_conn *c) {
+void tcp_room_event(struct tcp_conn *c) {
     if (!c->is.full_blocked || !c->is.owned) return;
     uint32_t used = seq_len(c->snd_una, c->snd_end);
     if (used > tcp_sndbuf(c) / 3 * 2) return; /* Worth waking somebody: a third is free. */
@@ -74,12 +76,13 @@ static void advance(struct tcp_conn *c, seq ack) {
     buffer_release(&c->snd, &c->tcp->slabs, c->snd_una, data_to, c->snd_end);
     c->snd_una = ack;
     c->snd_nxt = seq_max(c->snd_nxt, ack);
+    c->snd_small = seq_max(c->snd_small, seq_min(ack, c->snd_end)); /* Never 2^31 behind. */
     c->bytes_out += bytes;
     c->backoff = 0;
     c->soft_error = 0;
     c->unacked_since = tcp_clock_ms(c->tcp);
     tcp_timer_rexmit(c);
-    room_event(c);
+    tcp_room_event(c);
 }
 
 /* Our FIN is acknowledged. FIN_WAIT_1 waits for the end of the segment, because a FIN in it leads straight to TIME_WAIT

@@ -23,7 +23,9 @@ static void reno_acked(struct tcp_conn *c, uint32_t bytes) {
 
 /* RFC 5681, equation 4. */
 static uint32_t reno_ssthresh(const struct tcp_conn *c) {
-    uint32_t half = seq_len(c->snd_una, c->snd_nxt) / 2, least = 2 * tcp_send_mss(c);
+    /* What limited transmit added beyond cwnd does not count (RFC 5681, 3.2). */
+    uint32_t flight = seq_len(c->snd_una, c->snd_nxt), half = (flight < c->cwnd ? flight : c->cwnd) / 2;
+    uint32_t least = 2 * tcp_send_mss(c);
     return half > least ? half : least;
 }
 
@@ -48,6 +50,13 @@ void tcp_cc_init(struct tcp_conn *c) {
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes) {
     bool limited = seq_len(c->snd_una, c->snd_max) + tcp_send_mss(c) >= c->cwnd / 2;
     if (limited && c->cwnd < CWND_MAX) algorithm(c)->acked(c, bytes);
+}
+
+/* RFC 5681, 4.1: the ACK clock has stopped, so the window of then would leave as one burst. */
+void tcp_cc_restart(struct tcp_conn *c) {
+    uint32_t window = c->tcp->params.initial_window * tcp_send_mss(c);
+    bool idle = (tcp_clock_ms(c->tcp) - c->unacked_since) * LA_MS > tcp_rto(c);
+    if (idle && c->cwnd > window) c->cwnd = window;
 }
 
 uint32_t tcp_cc_ssthresh(const struct tcp_conn *c) { return algorithm(c)->ssthresh(c); }

@@ -120,6 +120,7 @@ struct tcp_conn {
     uint8_t snd_wscale, rcv_wscale;
     uint8_t unacked_segments; /* Full segments received since the last ACK sent. */
     uint8_t quickacks;        /* Left. */
+    uint8_t dupacks_owed;     /* Segments beyond the gap that no ACK has answered yet. */
     uint8_t dupacks;
     uint8_t limited;    /* Segments that limited transmit allows (RFC 3042). */
     uint8_t ttl, tos;   /* ttl 0: the default. */
@@ -221,6 +222,9 @@ bool tcp_synchronized(const struct tcp_conn *c);
 /* Whether the user may still give data. */
 bool tcp_may_send(const struct tcp_conn *c);
 
+/* The listener that fits best what has arrived on an interface, or NULL. */
+struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key, uint16_t iface);
+
 /* open.c: what an active and a passive open share. */
 void tcp_open_send(struct tcp_conn *c, seq iss);
 /* The peer's SYN: its options against ours, its ISN, its window. */
@@ -241,7 +245,6 @@ void tcp_segment(struct tcp_conn *c, struct tcp_in *in);
 struct tcp_conn *tcp_lookup(const struct tcp *tcp, const struct tcp_key *key);
 uint64_t tcp_key_hash(const struct tcp *tcp, const struct tcp_key *key);
 bool tcp_key_equal(const struct tcp_key *a, const struct tcp_key *b);
-struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key);
 
 /* ports.c: who uses which local port. */
 void tcp_ports_init(struct tcp *tcp);
@@ -268,6 +271,8 @@ enum tcp_verdict tcp_validate_syn(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_validate_ack(struct tcp_conn *c, struct tcp_in *in);
 
 /* ack.c */
+/* Tells an owner who found the send queue full that there is room again. */
+void tcp_room_event(struct tcp_conn *c);
 enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in);
 void tcp_ack_syn(struct tcp_conn *c, seq ack);
 
@@ -337,6 +342,8 @@ void tcp_recover_timeout(struct tcp_conn *c);
 void tcp_recover_mtu(struct tcp_conn *c);
 void tcp_cc_init(struct tcp_conn *c);
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
+/* Before the first data after everything was acknowledged. */
+void tcp_cc_restart(struct tcp_conn *c);
 /* ssthresh after a loss, by the chosen algorithm. */
 uint32_t tcp_cc_ssthresh(const struct tcp_conn *c);
 
@@ -355,6 +362,8 @@ void tcp_keepalive_start(struct tcp_conn *c);
 enum tcp_verdict tcp_keepalive_fire(struct tcp_conn *c);
 void tcp_keepalive_heard(struct tcp_conn *c);
 uint8_t tcp_retries_max(const struct tcp_conn *c);
+/* Nobody owns it, and the peer has acknowledged nothing for as long as all retransmissions would take. */
+bool tcp_orphan_overdue(const struct tcp_conn *c);
 
 /* listen.c: listeners and the accept queue. */
 struct tcp_listener {

@@ -8,25 +8,27 @@
 
 static const uint16_t mss_table[8] = {216, 536, 768, 1220, 1300, 1440, 1460, 8960};
 
-static uint32_t hash24(const struct tcp *tcp, const struct tcp_key *key, seq irs, uint32_t low) {
+/* `unit` is the whole count of units, of which the cookie shows 5 bits: an old one does not come to life again. */
+static uint32_t hash24(const struct tcp *tcp, const struct tcp_key *key, seq irs, uint64_t unit, uint32_t mss_index) {
     struct {
-        uint64_t tuple;
-        uint32_t irs, low;
-    } in = {tcp_tuple_hash(tcp, key, 4), irs.n, low};
+        uint64_t tuple, unit;
+        uint32_t irs, mss_index;
+    } in = {tcp_tuple_hash(tcp, key, 4), unit, irs.n, mss_index};
     return (uint32_t)siphash(&tcp->env->key, &in, sizeof in) & 0xffffff;
 }
 
 seq tcp_cookie_make(const struct tcp *tcp, const struct tcp_key *key, seq irs, uint16_t peer_mss) {
-    uint32_t index = 0, t = (uint32_t)(tcp->env->now / UNIT) & 31;
+    uint64_t unit = tcp->env->now / UNIT;
+    uint32_t index = 0;
     while (index < 7 && mss_table[index + 1] <= peer_mss) index++;
-    uint32_t low = t << 3 | index;
-    return seq_of(hash24(tcp, key, irs, low) << 8 | low);
+    return seq_of(hash24(tcp, key, irs, unit, index) << 8 | (uint32_t)(unit & 31) << 3 | index);
 }
 
 bool tcp_cookie_check(const struct tcp *tcp, const struct tcp_key *key, seq irs, seq iss, uint16_t *peer_mss) {
-    uint32_t low = iss.n & 255, now = (uint32_t)(tcp->env->now / UNIT) & 31;
-    if (((now - (low >> 3)) & 31) > UNITS_VALID) return false;
-    if (hash24(tcp, key, irs, low) != iss.n >> 8) return false;
-    *peer_mss = mss_table[low & 7];
+    uint64_t now = tcp->env->now / UNIT;
+    uint32_t age = (uint32_t)(now - (iss.n >> 3)) & 31, index = iss.n & 7;
+    if (age > UNITS_VALID || age > now) return false;
+    if (hash24(tcp, key, irs, now - age, index) != iss.n >> 8) return false;
+    *peer_mss = mss_table[index];
     return true;
 }

@@ -17,8 +17,9 @@ struct tcp_conn *tcp_lookup(const struct tcp *tcp, const struct tcp_key *key) {
 }
 
 /* How well a listener fits: its own address beats a wildcard, IPv4's wildcard beats IPv6's; 0: not at all. */
-static int fit(const struct tcp_conn *c, const struct tcp_key *key) {
+static int fit(const struct tcp_conn *c, const struct tcp_key *key, uint16_t iface) {
     if (c->state != LA_LISTEN) return 0;
+    if (c->zone && c->zone != iface + 1 && ip_is_link_local(&key->local)) return 0;
     if (la_addr_equal(&c->key.local, &key->local)) return 3;
     if (!ip_is_any(&c->key.local)) return 0;
     bool four = la_addr_is4(&key->local), any4 = la_addr_is4(&c->key.local);
@@ -26,11 +27,11 @@ static int fit(const struct tcp_conn *c, const struct tcp_key *key) {
     return four && !c->is.v6only ? 1 : 0;
 }
 
-struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key) {
+struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key, uint16_t iface) {
     struct tcp_conn *best = NULL;
     int best_fit = 0;
     for (struct tcp_conn *c = tcp_port_chain(tcp, key->local_port); c; c = tcp_port_chain_next(c)) {
-        int f = fit(c, key);
+        int f = fit(c, key, iface);
         if (f > best_fit) {
             best = c;
             best_fit = f;
@@ -53,7 +54,7 @@ static void no_connection(struct tcp *tcp, struct tcp_in *in) {
     struct iss_floor floor = {.set = false};
     if (tcp_embryo_input(tcp, in)) return;
     if (tcp_timewait_input(tcp, in, &floor) == TW_DONE) return;
-    struct tcp_conn *listener = tcp_find_listener(tcp, &in->key);
+    struct tcp_conn *listener = tcp_find_listener(tcp, &in->key, in->datagram->iface);
     if (listener)
         tcp_listen_input(listener, in, &floor);
     else

@@ -13,6 +13,8 @@ void tcp_open_send(struct tcp_conn *c, seq iss) {
     c->unacked_since = tcp_clock_ms(c->tcp);
 }
 
+#define RTO_AFTER_LOST_SYN_US 3000000
+
 static uint16_t default_mss(const struct tcp_conn *c) {
     const struct tcp_params *params = &c->tcp->params;
     return la_addr_is4(&c->key.peer) ? params->mss_default_v4 : params->mss_default_v6;
@@ -41,7 +43,11 @@ void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
 
 void tcp_open_done(struct tcp_conn *c) {
     c->quickacks = c->tcp->params.quickacks;
-    c->backoff = 0;
     tcp_cc_init(c);
+    if (c->backoff) { /* The SYN or SYN+ACK was lost: RFC 5681, 3.1; RFC 6298, 5.7. */
+        c->cwnd = tcp_send_mss(c);
+        if (!c->srtt_us && c->rto_us < RTO_AFTER_LOST_SYN_US) c->rto_us = RTO_AFTER_LOST_SYN_US;
+    }
+    c->backoff = 0;
     tcp_keepalive_start(c);
 }

@@ -124,20 +124,25 @@ static bool build(struct tcp_conn *c, const struct tcp_plan *plan, struct la_pac
 
 static bool output_conn(struct tcp_conn *c, struct la_packet *out) {
     struct tcp_plan plan;
-    struct ip_path path = full_path(c);
-    if (!ip_path_valid(c->tcp->ip, &path) && tcp_path_refresh(c)) tcp_send_mss_update(c);
     while (tcp_send_plan(c, &plan))
         if (build(c, &plan, out)) return true;
     return false;
+}
+
+/* Routes and path MTUs as they are now. False: it leaves through another interface and waits in that one's list. */
+static bool follow_route(struct tcp_conn *c, unsigned iface) {
+    struct ip_path path = full_path(c);
+    if (!ip_path_valid(c->tcp->ip, &path) && tcp_path_refresh(c)) tcp_recover_mtu(c);
+    return c->path.iface == iface;
 }
 
 static bool output_iface(struct tcp *tcp, unsigned iface, struct la_packet *out) {
     struct list *head = &tcp->out[iface], *node;
     while ((node = list_first(head)) != NULL) {
         struct tcp_conn *c = CONTAINER(node, struct tcp_conn, out);
+        if (!follow_route(c, iface)) continue;
         bool sent = output_conn(c, out);
         if (tcp->env->check) tcp_check(c);
-        if (c->path.iface != iface) continue; /* A new route: it waits in another list. */
         list_remove(node);
         if (sent) {
             list_append(head, node);
@@ -150,8 +155,9 @@ static bool output_iface(struct tcp *tcp, unsigned iface, struct la_packet *out)
 
 bool tcp_output(struct tcp *tcp, int iface, struct la_packet *packet) {
     if (iface >= 0) return output_iface(tcp, (unsigned)iface, packet);
-    for (unsigned i = 0; i < ip_iface_count(tcp->ip); i++)
-        if (output_iface(tcp, i, packet)) return true;
+    unsigned n = ip_iface_count(tcp->ip);
+    for (unsigned i = 0; i < 2 * n; i++) /* Twice, for what a new route has moved to a list already passed. */
+        if (output_iface(tcp, i % n, packet)) return true;
     return false;
 }
 

@@ -22,7 +22,8 @@ enum tcp_verdict tcp_persist_fire(struct tcp_conn *c) {
     bool waits = seq_lt(c->snd_una, c->snd_end) || (c->is.fin_queued && !tcp_fin_acked(c));
     if (!waits) return GO_ON;
     uint8_t max = tcp_retries_max(c);
-    if (c->probes >= max || (c->is.orphan && c->backoff >= max)) return tcp_timed_out(c, LA_TIMER_PERSIST);
+    if (c->probes >= max || (c->is.orphan && c->backoff >= max) || tcp_orphan_overdue(c))
+        return tcp_timed_out(c, LA_TIMER_PERSIST);
     c->probes++;
     if (c->backoff < UINT8_MAX) c->backoff++;
     env_count(c->tcp->env, LA_C_ZERO_WINDOW_PROBES);

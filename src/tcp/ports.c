@@ -158,7 +158,8 @@ static uint16_t choose_for_peer(struct tcp_conn *c, struct iss_floor *floor) {
     const struct tcp_params *params = &c->tcp->params;
     uint32_t span = (uint32_t)params->port_last - params->port_first + 1u;
     uint64_t hash = tcp_port_hash(c->tcp, &c->key);
-    uint32_t start = (uint32_t)hash + c->tcp->port_step[hash >> 32 & (TCP_PORT_STEPS - 1)]++;
+    uint32_t step = c->tcp->port_step[hash >> 32 & (TCP_PORT_STEPS - 1)]++;
+    uint32_t start = (uint32_t)(((hash & UINT32_MAX) + step) % span);
     for (int reuse = 0; reuse <= params->tw_reuse; reuse++) {
         for (uint32_t i = 0; i < span; i++) {
             struct tcp_key key = c->key;

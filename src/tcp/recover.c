@@ -20,7 +20,9 @@ static bool may_enter(const struct tcp_conn *c) {
 
 void tcp_recover_dupack(struct tcp_conn *c) {
     if (c->is.in_recovery) {
-        c->cwnd += tcp_send_mss(c); /* A segment has left the network. */
+        /* A segment has left the network; but no more can have left than were in it (RFC 5681, 3.2). */
+        uint32_t mss = tcp_send_mss(c), most = c->ssthresh + seq_len(c->snd_una, c->recover) + 3 * mss;
+        if (c->cwnd < most) c->cwnd += mss;
         tcp_mark(c, MARK_SEND);
         return;
     }
@@ -28,7 +30,7 @@ void tcp_recover_dupack(struct tcp_conn *c) {
     if (c->dupacks >= c->tcp->params.dupthresh && may_enter(c)) {
         enter(c);
     } else if (c->dupacks < c->tcp->params.dupthresh) {
-        c->limited = c->dupacks;
+        c->limited = c->dupacks < 2 ? c->dupacks : 2;
         tcp_mark(c, MARK_SEND);
     }
 }
@@ -53,6 +55,8 @@ void tcp_recover_ack(struct tcp_conn *c, seq ack, uint32_t acked) {
     c->dupacks = 0;
     c->limited = 0;
     if (!c->is.in_recovery) {
+        /* It follows, so that after 2^31 bytes it does not seem to lie ahead. may_enter asks for snd_una beyond it. */
+        if (seq_gt(ack, c->recover)) c->recover = seq_sub(ack, 1);
         tcp_cc_acked(c, acked);
         return;
     }
@@ -79,7 +83,9 @@ void tcp_recover_timeout(struct tcp_conn *c) {
 }
 
 void tcp_recover_mtu(struct tcp_conn *c) {
+    uint16_t before = c->mss;
     tcp_send_mss_update(c);
+    if (c->mss >= before) return; /* The other reports of the same window: it is on its way again already. */
     if (!tcp_synchronized(c) || seq_geq(c->snd_una, c->snd_max)) return;
     c->snd_nxt = c->snd_una;
     c->is.rtt_timing = 0;

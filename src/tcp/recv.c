@@ -27,7 +27,8 @@ uint8_t tcp_recv_wscale(const struct tcp_conn *c) {
 /* Room for bytes beyond rcv_nxt, as far as it can be told in the window field. */
 static uint32_t room(const struct tcp_conn *c) {
     uint32_t used = tcp_unread(c), most = (uint32_t)UINT16_MAX << c->rcv_wscale;
-    uint32_t free = used >= c->rcvbuf ? 0 : c->rcvbuf - used;
+    uint32_t unit = 1u << c->rcv_wscale, size = c->rcvbuf > unit ? c->rcvbuf : unit; /* Less could not be told. */
+    uint32_t free = used >= size ? 0 : size - used;
     return free < most ? free : most;
 }
 
@@ -101,6 +102,7 @@ static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
     }
     c->bytes_in += seq_len(c->rcv_nxt, to);
     c->rcv_nxt = to;
+    c->dupacks_owed = 0; /* They would not be duplicates any more. */
     if (c->is.read_shut && c->tcp->params.shut_rd == SHUT_RD_DISCARD) {
         tcp_recv_discard(c);
     } else {
@@ -114,7 +116,8 @@ static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
 
 static void out_of_order(struct tcp_conn *c, const struct tcp_seg *s) {
     seq to = seq_add(s->seq, (uint32_t)s->data.len);
-    tcp_mark(c, MARK_ACK); /* RFC 5681, 4.2: a duplicate ACK at once. */
+    if (c->dupacks_owed < UINT8_MAX) c->dupacks_owed++; /* RFC 5681, 4.2: a duplicate ACK for each, at once. */
+    tcp_mark(c, MARK_ACK);
     if (!store(c, s->seq, &s->data)) return;
     if (ranges_add(&c->ooo, c->tcp->env, s->seq, to) == RANGES_OK)
         env_count(c->tcp->env, LA_C_OUT_OF_ORDER);
@@ -150,7 +153,8 @@ enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
         tcp_drop(c, LA_D_DATA_AFTER_FIN);
         return STOP;
     }
-    if (s->data.len && c->is.orphan) return nobody_reads(c, in);
+    bool closed = c->is.orphan || c->is.lingering || c->is.released;
+    if (s->data.len && closed) return nobody_reads(c, in);
     if (!s->data.len) {
         note_fin(c, s);
         return GO_ON;
@@ -172,6 +176,7 @@ enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in) {
     uint8_t what = in->what;
     c->is.fin_received = 1;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
+    c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt); /* A FIN may stand right behind a full window. */
     tcp_mark(c, MARK_ACK);
     readable(c, LA_EV_READABLE | LA_EV_EOF);
     if (c->state == LA_ESTABLISHED)
@@ -201,7 +206,9 @@ void tcp_recv_consume(struct tcp_conn *c, uint32_t len) {
     seq from = c->rcv_read;
     c->rcv_read = seq_add(c->rcv_read, len);
     seq end = c->is.fin_received ? seq_sub(c->rcv_nxt, 1) : c->rcv_nxt;
-    buffer_release(&c->rcv, &c->tcp->slabs, from, c->rcv_read, storage_end(c, end));
+    /* Behind a FIN nothing is; before it, there may be more beyond a gap. */
+    seq high = c->is.fin_received ? end : storage_end(c, end);
+    buffer_release(&c->rcv, &c->tcp->slabs, from, c->rcv_read, high);
     autotune(c, len);
     if (!tcp_synchronized(c) || c->is.fin_received) return;
     uint32_t before = seq_len(c->rcv_nxt, c->rcv_adv), after = tcp_recv_window(c);

@@ -117,6 +117,8 @@ bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     c->marks &= (uint8_t) ~(MARK_REXMIT | MARK_PROBE | MARK_KEEPALIVE);
     if (marks & MARK_REXMIT && plan_again(c, plan)) return true;
     if (marks & MARK_PROBE && plan_probe(c, plan)) return true;
+    /* A duplicate ACK says nothing else, and only a bare one has room for SACK (RFC 5681, 2; RFC 2018, 4). */
+    if (marks & MARK_ACK && c->dupacks_owed) return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
     if (marks & (MARK_SEND | MARK_REXMIT) && plan_data(c, plan)) return true;
     if (marks & MARK_KEEPALIVE) return plan_is(plan, seq_sub(c->snd_una, 1), 0, TCP_ACK, true);
     if (marks & MARK_ACK) return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
@@ -137,7 +139,8 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     seq end = seq_add(plan->seq, space);
     c->segs_out++;
     if (plan->flags & TCP_ACK) {
-        c->marks &= (uint8_t)~MARK_ACK;
+        if (c->dupacks_owed && !space) c->dupacks_owed--;
+        if (!c->dupacks_owed) c->marks &= (uint8_t)~MARK_ACK;
         tcp_delack_sent(c);
     }
     if (!space) return;
@@ -154,6 +157,8 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     c->snd_max = seq_max(c->snd_max, end);
     if (plan->len && plan->len < tcp_send_mss(c)) c->snd_small = end;
     if (plan->silent) return;
+    if (c->timer_at[LA_TIMER_PERSIST] != LA_NEVER)
+        c->backoff = 0; /* Data goes: the probes' pauses are not its timeout. */
     tcp_timer_stop(c, LA_TIMER_PERSIST);
     if (c->timer_at[LA_TIMER_RETRANSMIT] == LA_NEVER) tcp_timer_rexmit(c);
 }

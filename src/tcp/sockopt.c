@@ -37,6 +37,7 @@ static void set_sndbuf(struct tcp_conn *c, int value) {
     const struct tcp_params *p = &c->tcp->params;
     c->sndbuf = clamp((uint32_t)value, p->sndbuf_min, p->sndbuf_max);
     c->is.sndbuf_set = 1;
+    tcp_room_event(c);
 }
 static int told(const struct tcp_conn *c, uint32_t size) {
     return (int)(c->tcp->params.sockbuf_doubled ? 2 * size : size);

@@ -27,7 +27,10 @@ static uint32_t send_room(struct tcp_conn *c) {
 }
 
 static void sent_by_user(struct tcp_conn *c, uint32_t len) {
-    if (seq_eq(c->snd_una, c->snd_end)) c->unacked_since = tcp_clock_ms(c->tcp);
+    if (seq_eq(c->snd_una, c->snd_end)) {
+        tcp_cc_restart(c);
+        c->unacked_since = tcp_clock_ms(c->tcp);
+    }
     c->snd_end = seq_add(c->snd_end, len);
     tcp_mark(c, MARK_SEND);
 }

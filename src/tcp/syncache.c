@@ -175,7 +175,8 @@ void tcp_embryo_new(struct tcp_conn *listener, struct tcp_in *in, const struct i
         return;
     }
     bool full = listener->listen->nembryos >= tcp->params.syn_cache_max;
-    if (tcp->params.syncookies >= 2 || (tcp->params.syncookies == 1 && full))
+    bool cookie = tcp->params.syncookies >= 2 || (tcp->params.syncookies == 1 && full);
+    if (cookie && !floor->set) /* One cannot lie beyond an old connection's numbers (RFC 1122, 4.2.2.13). */
         answer_with_cookie(listener, &e);
     else
         keep(listener, &e, floor);
@@ -190,8 +191,9 @@ void tcp_embryo_fire(struct tcp *tcp, struct wheel_node *node) {
     }
     e->retries++;
     env_count(tcp->env, LA_C_RETRANSMITS);
-    la_time wait = tcp->params.rto_initial << e->retries;
-    wheel_arm(tcp->wheel, node, tcp->env->now + (wait < tcp->params.rto_max ? wait : tcp->params.rto_max));
+    la_time wait = tcp->params.rto_initial, max = tcp->params.rto_max;
+    for (unsigned i = 0; i < e->retries && wait < max; i++) wait *= 2;
+    wheel_arm(tcp->wheel, node, tcp->env->now + (wait < max ? wait : max));
     send_synack(tcp, e);
 }
 
@@ -297,6 +299,7 @@ static void adopt(struct tcp_conn *c, const struct embryo *e) {
     tcp_open_agree(c, &syn);
     c->rcv_adv = seq_add(c->rcv_nxt, e->wnd);
     c->snd_nxt = c->snd_max = seq_add(e->iss, 1);
+    c->retransmits = c->backoff = e->retries;
     if (e->retries == 0) { /* The handshake is a round trip, unless SYN+ACK was repeated. */
         c->is.rtt_timing = 1;
         c->rtt_at = e->at;

@@ -26,6 +26,7 @@ struct port_page;
 struct tcp_conn;
 
 #define TW_SLOTS 1024u
+#define TW_ANSWERS 64u /* A power of two. */
 
 struct tcp {
     struct env *env;
@@ -53,6 +54,8 @@ struct tcp {
     uint64_t tw_used[TW_SLOTS / 64]; /* Which of them are not empty. */
     uint64_t tw_tick;                /* Slots before it have been emptied. */
     struct wheel_node tw_node;
+    uint8_t tw_answers[TW_ANSWERS]; /* ACKs to segments without length in this second, by hash of the tuple. */
+    uint32_t tw_answers_second;
 
     struct ip_packet packet; /* The one under construction in tcp_output. */
 };

@@ -55,11 +55,21 @@ enum tcp_verdict tcp_timed_out(struct tcp_conn *c, enum la_timer timer) {
     return GONE;
 }
 
+bool tcp_orphan_overdue(const struct tcp_conn *c) {
+    la_time wait = (la_time)c->rto_us * LA_US, max = c->tcp->params.rto_max, sum = 0;
+    if (!c->is.orphan) return false;
+    for (unsigned i = 0; i <= tcp_retries_max(c); i++, wait *= 2) {
+        if (wait > max) wait = max;
+        sum += wait;
+    }
+    return (tcp_clock_ms(c->tcp) - c->unacked_since) * LA_MS >= sum;
+}
+
 static enum tcp_verdict retransmit(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max)) return GO_ON;
-    if (c->backoff >= tcp_retries_max(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
+    if (c->backoff >= tcp_retries_max(c) || tcp_orphan_overdue(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     env_count(c->tcp->env, LA_C_RTOS);
-    if (c->backoff == c->tcp->params.retries1) tcp_path_refresh(c); /* RFC 9293, 3.8.3 (a): is the path right? */
+    if (c->backoff == c->tcp->params.retries1 && tcp_path_refresh(c)) tcp_send_mss_update(c); /* RFC 9293, 3.8.3 (a) */
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) {
         c->snd_nxt = c->iss;
         tcp_mark(c, MARK_SEND);

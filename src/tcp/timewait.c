@@ -110,9 +110,14 @@ static void end(struct tcp *tcp, uint32_t index, enum la_cause cause, uint8_t wh
     r->over = 1;
 }
 
-/* Room for one more: past the bound, the slot that ends next loses its first record. */
-static void make_room(struct tcp *tcp) {
-    if (tcp->records.live == 0 || tcp->records.live < tcp->params.tw_max) return;
+/* The bound is on records that are not over; those that are, which only their slots know, count for memory alone. */
+static bool too_many(const struct tcp *tcp) {
+    uint64_t max = tcp->params.tw_max;
+    return tcp->records.live > 0 && (tcp->record_tuples.count >= max || tcp->records.live >= 2 * max);
+}
+
+/* The first slot in use loses a record. */
+static void evict(struct tcp *tcp) {
     uint32_t slot = (uint32_t)first_tick(tcp) % TW_SLOTS, index = tcp->tw_slot[slot];
     struct tw_record *r = at(tcp, index);
     tcp->tw_slot[slot] = r->next;
@@ -122,6 +127,22 @@ static void make_room(struct tcp *tcp) {
         end(tcp, index, LA_CAUSE_STACK, LA_D_TW_FULL);
     }
     pool_put(&tcp->records, index);
+}
+
+/* The record's time begins again. A slot's list cannot lose a record in its middle, so one that shall end earlier than
+ * before goes on as a copy in an earlier slot; if memory for that is refused, it ends late. */
+static void restart(struct tcp *tcp, uint32_t index) {
+    struct tw_record *r = at(tcp, index), *copy;
+    uint32_t before = r->deadline, fresh;
+    set_deadline(tcp, r);
+    if ((int32_t)(r->deadline - before) >= 0 || (copy = pool_get(&tcp->records, &fresh)) == NULL) return;
+    uint64_t hash = tcp_key_hash(tcp, &r->key);
+    *copy = *r;
+    table_remove(&tcp->record_tuples, hash, index);
+    table_insert(&tcp->record_tuples, hash, fresh); /* Needs no memory: the table is in use. */
+    r->over = 1;
+    link_slot(tcp, copy, fresh);
+    arm(tcp);
 }
 
 static void fill(const struct tcp_conn *c, struct tw_record *r) {
@@ -143,8 +164,8 @@ static void fill(const struct tcp_conn *c, struct tw_record *r) {
 static bool make(struct tcp_conn *c) {
     struct tcp *tcp = c->tcp;
     uint32_t index;
-    if (!make_slots(tcp)) return false;
-    make_room(tcp);
+    if (tcp->params.tw_max == 0 || !make_slots(tcp)) return false;
+    while (too_many(tcp)) evict(tcp);
     struct tw_record *r = pool_get(&tcp->records, &index);
     if (!r) return false;
     fill(c, r);
@@ -253,6 +274,21 @@ static void answer(struct tcp *tcp, const struct tw_record *r, uint16_t flags) {
     tcp_reply_send(tcp, &reply);
 }
 
+/* What occupies no sequence space is answered within the challenge limit only, as in validate.c: two ends that disagree
+ * would answer each other for ever. A record has no room for a count, so tuples share some by a keyed hash. */
+static void answer_bare(struct tcp *tcp, const struct tw_record *r, const struct tcp_seg *s) {
+    uint32_t second = (uint32_t)(tcp->env->now / LA_SECOND), limit = tcp->params.challenge_per_second;
+    uint8_t *count = &tcp->tw_answers[tcp_key_hash(tcp, &r->key) >> 32 & (TW_ANSWERS - 1)];
+    if (second != tcp->tw_answers_second) memset(tcp->tw_answers, 0, sizeof tcp->tw_answers);
+    tcp->tw_answers_second = second;
+    if (tcp_seg_len(s) == 0 && limit && *count >= limit) {
+        env_drop(tcp->env, LA_D_CHALLENGE_RATE);
+        return;
+    }
+    if (*count < UINT8_MAX) ++*count;
+    answer(tcp, r, TCP_ACK);
+}
+
 /* RFC 1122, 4.2.2.13 and RFC 6191, 2: does the SYN belong to a newer connection? */
 static bool newer_syn(const struct tw_record *r, const struct tcp_seg *s) {
     if (r->ts_on && s->opt.has_ts) {
@@ -269,7 +305,7 @@ static bool old_timestamp(const struct tw_record *r, const struct tcp_seg *s) {
 static enum tw_answer syn(struct tcp *tcp, uint32_t index, struct tcp_in *in, struct iss_floor *floor) {
     struct tw_record *r = at(tcp, index);
     bool only_syn = (in->seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    bool wanted = only_syn && !r->fin_wait_2 && tcp_find_listener(tcp, &in->key);
+    bool wanted = only_syn && !r->fin_wait_2 && tcp_find_listener(tcp, &in->key, in->datagram->iface);
     if (wanted && newer_syn(r, &in->seg)) {
         *floor = (struct iss_floor){true, seq_add(r->snd_nxt, 65536)};
         env_count(tcp->env, LA_C_TIME_WAIT_REUSED);
@@ -306,7 +342,7 @@ static void fin_wait_2(struct tcp *tcp, uint32_t index, const struct tcp_in *in)
     const struct tcp_seg *s = &in->seg;
     if (!in_window(r, s)) {
         env_drop(tcp->env, LA_D_TW_OLD);
-        answer(tcp, r, TCP_ACK);
+        answer_bare(tcp, r, s);
         return;
     }
     if (s->data.len) {
@@ -326,8 +362,10 @@ static void fin_wait_2(struct tcp *tcp, uint32_t index, const struct tcp_in *in)
     r->fin_wait_2 = 0;
     r->from = LA_FIN_WAIT_2;
     env_count(tcp->env, LA_C_TIME_WAIT_MADE);
-    set_deadline(tcp, r);
-    if (tcp->params.msl == 0) end(tcp, index, LA_CAUSE_TIMER, LA_TIMER_TIME_WAIT);
+    if (tcp->params.msl == 0)
+        end(tcp, index, LA_CAUSE_TIMER, LA_TIMER_TIME_WAIT);
+    else
+        restart(tcp, index);
 }
 
 /* RFC 9293, 3.10.7.4, in its order. What is not acceptable is answered with an ACK; of what is, only the FIN again
@@ -337,7 +375,7 @@ static void segment(struct tcp *tcp, uint32_t index, const struct tcp_in *in) {
     struct tw_record *r = at(tcp, index);
     if (old_timestamp(r, s)) {
         env_drop(tcp->env, LA_D_TW_PAWS);
-        answer(tcp, r, TCP_ACK);
+        answer_bare(tcp, r, s);
         return;
     }
     if (!(s->flags & TCP_ACK)) {
@@ -352,11 +390,11 @@ static void segment(struct tcp *tcp, uint32_t index, const struct tcp_in *in) {
     if (tcp_seg_len(s) == 0 && seq_eq(s->seq, r->rcv_nxt)) return; /* The ACK of a simultaneous close. */
     if (s->flags & TCP_FIN && seq_eq(seq_add(s->seq, tcp_seg_len(s)), r->rcv_nxt)) {
         env_count(tcp->env, LA_C_TIME_WAIT_REACKED);
-        set_deadline(tcp, r); /* 2 MSL begin again. */
+        restart(tcp, index); /* 2 MSL begin again. */
     } else {
         env_drop(tcp->env, LA_D_TW_OLD);
     }
-    answer(tcp, r, TCP_ACK);
+    answer_bare(tcp, r, s);
 }
 
 enum tw_answer tcp_timewait_input(struct tcp *tcp, struct tcp_in *in, struct iss_floor *floor) {

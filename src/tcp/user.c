@@ -38,7 +38,7 @@ int tcp_bind(struct tcp *tcp, la_sock sock, const struct la_endpoint *local) {
     if (!local) return -LA_EFAULT;
     if (c->state != LA_CLOSED || c->is.bound || c->moves) return -LA_EINVAL;
     if (!family_fits(c, &local->addr)) return c->is.v6 ? -LA_EINVAL : -LA_EAFNOSUPPORT;
-    if (!ip_is_any(&local->addr) && !ip_is_local(tcp->ip, &local->addr)) return -LA_EADDRNOTAVAIL;
+    if (!ip_is_any(&local->addr) && !ip_is_local_in(tcp->ip, local->zone, &local->addr)) return -LA_EADDRNOTAVAIL;
     c->zone = local->zone;
     return tcp_port_bind(c, local);
 }
@@ -92,9 +92,11 @@ static int choose_tuple(struct tcp_conn *c, const struct la_endpoint *peer) {
     struct ip_path path;
     struct iss_floor floor = {.set = false};
     struct la_addr bound = c->key.local;
-    int error = ip_path_find(c->tcp->ip, &peer->addr, ip_is_any(&bound) ? NULL : &bound, peer->zone, &path);
+    uint16_t zone = peer->zone ? peer->zone : c->zone;
+    int error = ip_path_find(c->tcp->ip, &peer->addr, ip_is_any(&bound) ? NULL : &bound, zone, &path);
     if (error) return error;
-    c->zone = peer->zone ? peer->zone : c->zone;
+    if (path.broadcast) return -LA_ENETUNREACH; /* RFC 1122, 4.2.3.10. */
+    c->zone = zone;
     c->key.local = path.src;
     c->key.peer = peer->addr;
     c->key.peer_port = peer->port;
@@ -116,6 +118,7 @@ int tcp_connect(struct tcp *tcp, la_sock sock, const struct la_endpoint *peer) {
     if (!peer) return -LA_EFAULT;
     if (c->state != LA_CLOSED || c->moves) return connect_again(c);
     if (!family_fits(c, &peer->addr)) return c->is.v6 ? -LA_ENETUNREACH : -LA_EAFNOSUPPORT;
+    if (c->zone && peer->zone && c->zone != peer->zone) return -LA_EINVAL;
     if (ip_is_any(&peer->addr) || ip_is_multicast(&peer->addr)) return -LA_ENETUNREACH;
     if (!peer->port) return -LA_ECONNREFUSED;
     int error = choose_tuple(c, peer);
@@ -142,6 +145,11 @@ int tcp_shutdown(struct tcp *tcp, la_sock sock, int how) {
     if (!c) return -LA_EBADF;
     if (how != LA_SHUT_RD && how != LA_SHUT_WR && how != LA_SHUT_RDWR) return -LA_EINVAL;
     bool read = how != LA_SHUT_WR, write = how != LA_SHUT_RD;
+    if (c->state == LA_LISTEN && read) { /* Linux: it listens no more, and who waits in accept() is woken. */
+        tcp_listen_close(c);
+        event_post(tcp->events, &c->event, LA_EV_READABLE | LA_EV_EOF | LA_EV_CLOSED);
+        return 0;
+    }
     if (c->state == LA_CLOSED || c->state == LA_TIME_WAIT || c->state == LA_LISTEN) return -LA_ENOTCONN;
     if (c->state == LA_SYN_SENT) { /* Linux: gives the attempt up. */
         tcp_end(c, LA_ECONNRESET, LA_CAUSE_CALL, LA_CALL_SHUTDOWN);
@@ -210,9 +218,12 @@ int tcp_close(struct tcp *tcp, la_sock sock) {
     return 0;
 }
 
+/* A lingering close can be cut short, too. */
 int tcp_abort(struct tcp *tcp, la_sock sock) {
-    struct tcp_conn *c = tcp_conn_of(tcp, sock);
-    if (!c) return -LA_EBADF;
+    uint32_t index;
+    struct tcp_conn *c = pool_find(&tcp->conns, sock, &index);
+    if (!c || !c->is.owned || c->is.released) return -LA_EBADF;
+    c->is.lingering = 0;
     if (c->state == LA_LISTEN)
         tcp_listen_close(c);
     else if (c->state != LA_CLOSED && c->state != LA_TIME_WAIT)

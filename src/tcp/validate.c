@@ -43,7 +43,8 @@ static bool fails_paws(struct tcp_conn *c, const struct tcp_seg *s) {
 
 /* RFC 9293, 3.10.7.4: the four cases of table 6. */
 static bool in_window(const struct tcp_conn *c, const struct tcp_seg *s) {
-    uint32_t len = tcp_seg_len(s), wnd = seq_len(c->rcv_nxt, c->rcv_adv);
+    uint32_t len = s->flags & TCP_RST ? 0 : tcp_seg_len(s); /* RFC 1122, 4.2.2.12: an RST's text is not data. */
+    uint32_t wnd = seq_len(c->rcv_nxt, c->rcv_adv);
     if (len == 0) return wnd == 0 ? seq_eq(s->seq, c->rcv_nxt) : seq_within(s->seq, c->rcv_nxt, wnd);
     if (wnd == 0) return false;
     return seq_within(s->seq, c->rcv_nxt, wnd) || seq_within(seq_add(s->seq, len - 1), c->rcv_nxt, wnd) ||
