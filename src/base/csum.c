@@ -15,8 +15,6 @@ typedef uint64_t lanes __attribute__((vector_size(16)));
 
 #define BLOCK 64
 
-static uint64_t add_halves(uint64_t x) { return (x & UINT32_MAX) + (x >> 32); }
-
 /* One chain of additions. */
 struct sums {
     lanes total, high;
@@ -40,7 +38,7 @@ static uint64_t sum_blocks(const uint8_t *p, size_t blocks) {
     }
     lanes total = a.total + b.total, high = a.high + b.high;
     uint64_t h = high[0] + high[1];
-    return add_halves(total[0] + total[1] - (h << 32)) + add_halves(h);
+    return csum_halves(total[0] + total[1] - (h << 32)) + csum_halves(h);
 }
 
 /* The same for what is less than a block; an odd byte at the end counts as if a zero followed. */
@@ -49,7 +47,7 @@ static uint64_t sum_rest(const uint8_t *p, size_t len) {
     for (; len >= 8; len -= 8, p += 8) {
         uint64_t x;
         memcpy(&x, p, sizeof x);
-        sum += add_halves(x);
+        sum += csum_halves(x);
     }
     if (len & 4) {
         uint32_t x;
@@ -71,14 +69,6 @@ static uint64_t sum_rest(const uint8_t *p, size_t len) {
     return sum;
 }
 
-static uint16_t fold(uint64_t sum) {
-    sum = add_halves(sum);
-    sum = add_halves(sum);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
-}
-
 static uint16_t swap(uint16_t x) { return (uint16_t)(x << 8 | x >> 8); }
 
 /* The value of two bytes in network order that lie in memory as x does. */
@@ -97,15 +87,11 @@ void csum_add(struct csum *c, const void *data, size_t len) {
         p += blocks * BLOCK;
     }
     sum += sum_rest(p, len % BLOCK);
-    uint16_t piece = from_network(fold(sum));
+    uint16_t piece = from_network(csum_fold_sum(sum));
     /* After an odd number of bytes, every byte of this piece stands in the other half of its word. */
     c->sum += c->odd ? swap(piece) : piece;
     c->odd ^= len & 1;
 }
-
-uint16_t csum_fold(const struct csum *c) { return fold(c->sum); }
-
-uint16_t csum_finish(const struct csum *c) { return (uint16_t)~fold(c->sum); }
 
 uint16_t csum_of(const void *data, size_t len) {
     struct csum c = {0, 0};

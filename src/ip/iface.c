@@ -214,7 +214,12 @@ bool iface_accepts(struct ip *ip, unsigned iface, const struct la_addr *dst, boo
     return ip_is_multicast(dst) && accepts_group(ip, iface, dst);
 }
 
-bool iface_source_ok(const struct ip *ip, unsigned iface, const struct la_addr *src) {
-    return !ip_is_any(src) && !ip_is_multicast(src) && !addr_is_loopback(src) && !iface_local(ip, iface, src) &&
-           !iface_is_broadcast(ip, iface, src);
+/* Packets come in rows from one source, so the latest one that was right is remembered. */
+bool iface_source_ok(struct ip *ip, unsigned iface, const struct la_addr *src) {
+    struct ip_source *hint = &ip->source_hint;
+    if (hint->generation == ip->generation && hint->iface == iface && addr_equal(&hint->addr, src)) return true;
+    bool ok = !ip_is_any(src) && !ip_is_multicast(src) && !addr_is_loopback(src) && !iface_local(ip, iface, src) &&
+              !iface_is_broadcast(ip, iface, src);
+    if (ok) *hint = (struct ip_source){*src, iface, ip->generation};
+    return ok;
 }

@@ -140,6 +140,8 @@ int ip_path_find(struct ip *ip, const struct la_addr *dst, const struct la_addr 
                  struct ip_path *path);
 /* False when routes, addresses or the path MTU have changed since: find it again. */
 bool ip_path_valid(const struct ip *ip, const struct ip_path *path);
+/* What a path's generation must be to be valid. */
+uint32_t ip_generation(const struct ip *ip);
 /* The largest transport header + payload that fits in one packet. */
 uint32_t ip_path_room(const struct ip_path *path);
 

@@ -90,6 +90,12 @@ struct neigh {
 
 #define NEIGH_HINTS 64
 
+/* A source address that is right on an interface, as long as the generation holds. */
+struct ip_source {
+    struct la_addr addr;
+    uint32_t iface, generation;
+};
+
 struct ip {
     struct env *env;
     struct wheel *wheel;
@@ -102,7 +108,8 @@ struct ip {
     uint32_t nifaces;
     struct ip_local *locals; /* Ascending by address, then interface. */
     uint32_t nlocals, locals_cap, locals_serial;
-    uint32_t local_hint;     /* The one that a packet came to last. */
+    uint32_t local_hint; /* The one that a packet came to last. */
+    struct ip_source source_hint;
     uint64_t local_bits;     /* A bit for the end of each: most foreign addresses are known as such at once. */
     struct ip_route *routes; /* Longest prefix first, then first added first. */
     uint32_t nroutes, routes_cap;
@@ -171,7 +178,7 @@ bool iface_is_broadcast(const struct ip *ip, unsigned iface, const struct la_add
 /* Whether a packet to `dst` that arrived on `iface` is for us; *multicast tells how. */
 bool iface_accepts(struct ip *ip, unsigned iface, const struct la_addr *dst, bool *multicast);
 /* Whether `src` may be the source of a packet that arrives on `iface` (RFC 1122, 3.2.1.3; RFC 4291, 2.5 to 2.7). */
-bool iface_source_ok(const struct ip *ip, unsigned iface, const struct la_addr *src);
+bool iface_source_ok(struct ip *ip, unsigned iface, const struct la_addr *src);
 bool addr_is_loopback(const struct la_addr *addr);
 /* The number of leading bits that are equal, up to 128. */
 unsigned addr_common(const struct la_addr *a, const struct la_addr *b);

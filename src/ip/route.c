@@ -179,6 +179,8 @@ int ip_path_find(struct ip *ip, const struct la_addr *dst, const struct la_addr 
     return 0;
 }
 
+uint32_t ip_generation(const struct ip *ip) { return ip->generation; }
+
 bool ip_path_valid(const struct ip *ip, const struct ip_path *path) { return path->generation == ip->generation; }
 
 uint32_t ip_path_room(const struct ip_path *path) {

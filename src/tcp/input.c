@@ -60,18 +60,14 @@ static void strip_known_syn(struct tcp_conn *c, struct tcp_seg *s) {
 
 /* 3.10.7.4: the steps for all states in which the peer's sequence numbers are known. */
 static enum tcp_verdict synchronized(struct tcp_conn *c, struct tcp_in *in) {
-    static enum tcp_verdict (*const steps[])(struct tcp_conn *, struct tcp_in *) = {
-        tcp_validate_sequence, /* First: is it in the window; PAWS. */
-        tcp_validate_rst,      /* Second: RST (RFC 5961, 3). Third, security, is obsolete. */
-        tcp_validate_syn,      /* Fourth: SYN (RFC 5961, 4). */
-        tcp_validate_ack,      /* Fifth: ACK (RFC 5961, 5); SYN_RCVD becomes ESTABLISHED. */
-        tcp_ack,               /* Fifth: what it acknowledges, and the window. */
-        tcp_recv_data,         /* Sixth, URG, is data like any other (RFC 6093). Seventh: text. */
-        tcp_recv_fin,          /* Eighth: FIN. */
-    };
-    enum tcp_verdict v = GO_ON;
     strip_known_syn(c, &in->seg);
-    for (unsigned i = 0; i < COUNT_OF(steps) && v == GO_ON; i++) v = steps[i](c, in);
+    enum tcp_verdict v = tcp_validate_sequence(c, in); /* First: is it in the window; PAWS. */
+    if (v == GO_ON) v = tcp_validate_rst(c, in);       /* Second: RST (RFC 5961, 3). Third, security, is obsolete. */
+    if (v == GO_ON) v = tcp_validate_syn(c, in);       /* Fourth: SYN (RFC 5961, 4). */
+    if (v == GO_ON) v = tcp_validate_ack(c, in);       /* Fifth: ACK (RFC 5961, 5); SYN_RCVD becomes ESTABLISHED. */
+    if (v == GO_ON) v = tcp_ack(c, in);                /* Fifth: what it acknowledges, and the window. */
+    if (v == GO_ON) v = tcp_recv_data(c, in);          /* Sixth, URG, is data (RFC 6093). Seventh: text. */
+    if (v == GO_ON) v = tcp_recv_fin(c, in);           /* Eighth: FIN. */
     return v;
 }
 

@@ -131,8 +131,8 @@ static bool output_conn(struct tcp_conn *c, struct la_packet *out) {
 
 /* Routes and path MTUs as they are now. False: it leaves through another interface and waits in that one's list. */
 static bool follow_route(struct tcp_conn *c, unsigned iface) {
-    struct ip_path path = full_path(c);
-    if (!ip_path_valid(c->tcp->ip, &path) && tcp_path_refresh(c)) tcp_recover_mtu(c);
+    bool valid = c->path.generation == ip_generation(c->tcp->ip);
+    if (!valid && tcp_path_refresh(c)) tcp_recover_mtu(c);
     return c->path.iface == iface;
 }
 
