@@ -6,7 +6,7 @@
 #define UNIT (64 * LA_SECOND)
 #define UNITS_VALID 2
 
-static const uint16_t mss_table[8] = {216, 536, 768, 1220, 1300, 1440, 1460, 8960};
+static const uint16_t mss_table[8] = {88, 536, 768, 1220, 1300, 1440, 1460, 8960};
 
 /* `unit` is the whole count of units, of which the cookie shows 5 bits: an old one does not come to life again. */
 static uint32_t hash24(const struct tcp *tcp, const struct tcp_key *key, seq irs, uint64_t unit, uint32_t mss_index) {

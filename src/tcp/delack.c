@@ -5,7 +5,7 @@
 void tcp_delack_data(struct tcp_conn *c, uint32_t len) {
     const struct tcp_params *params = &c->tcp->params;
     uint32_t full = c->mss ? len / c->mss : 0; /* A coalesced segment counts as what it was made from. */
-    c->unacked_segments = (uint8_t)(c->unacked_segments + (full > 1 ? 2 : 1));
+    if (c->unacked_segments < UINT8_MAX - 1) c->unacked_segments = (uint8_t)(c->unacked_segments + (full > 1 ? 2 : 1));
     if (c->quickacks) {
         c->quickacks--;
         tcp_mark(c, MARK_ACK);

@@ -417,7 +417,7 @@ bool tcp_timewait_reuse(struct tcp *tcp, const struct tcp_key *key, struct iss_f
     if (index == POOL_NONE) return true;
     const struct tw_record *r = at(tcp, index);
     if (r->fin_wait_2 || !tcp->params.tw_reuse || !r->ts_on || !tcp->params.timestamps) return false;
-    if (deadline(tcp, r) > tcp->env->now + duration(tcp, r) - LA_SECOND) return false;
+    if (deadline(tcp, r) + LA_SECOND > tcp->env->now + duration(tcp, r)) return false;
     *floor = (struct iss_floor){true, seq_add(r->snd_nxt, 65536)};
     env_count(tcp->env, LA_C_TIME_WAIT_REUSED);
     end(tcp, index, LA_CAUSE_CALL, LA_CALL_CONNECT);

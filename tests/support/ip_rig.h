@@ -45,6 +45,27 @@ static inline void rig_end(struct ip_rig *rig) {
     assert_int_equal(rig->oom.blocks, 0);
 }
 
+/* The layer alone, for a scenario over its own memory: time 0, no interface. False when memory was refused; ip_bare_end
+ * all the same. */
+struct ip_bare {
+    struct env env;
+    struct wheel wheel;
+    struct ip *ip;
+};
+
+static inline bool ip_bare_begin(struct ip_bare *bare, struct oom *oom) {
+    bare->ip = NULL;
+    unit_env(&bare->env, oom);
+    wheel_init(&bare->wheel, 0);
+    return ip_create(&bare->env, &bare->wheel, &bare->ip) == 0;
+}
+
+static inline void ip_bare_end(struct ip_bare *bare) {
+    ip_destroy(bare->ip);
+    assert_int_equal(bare->env.used, 0);
+    env_free(&bare->env);
+}
+
 /* An interface with 10.0.0.1/24 and fd00::1/64, the first one being 0. */
 static inline int rig_iface(struct ip_rig *rig, enum la_link link, uint32_t mtu) {
     struct la_iface_config config = {.link = link, .mtu = mtu, .mac = {2, 0, 0, 0, 0, 1}};

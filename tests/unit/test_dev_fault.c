@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "oom.h"
+
 /* --- A fault device at one end of a wire --- */
 
 struct rig {
@@ -400,28 +402,13 @@ static void a_device_that_pushes_back_says_so(void **state) {
     rig_end(&rig);
 }
 
-struct memory {
-    size_t used;
-    unsigned requests, fail_at;
-};
-
-static void *memory_alloc(void *ctx, size_t size) {
-    struct memory *memory = ctx;
-    if (++memory->requests == memory->fail_at) return NULL;
-    memory->used += size;
-    return malloc(size);
-}
-
-static void memory_free(void *ctx, void *ptr, size_t size) {
-    ((struct memory *)ctx)->used -= size;
-    free(ptr);
-}
-
 static void without_memory_packets_pass_unharmed(void **state) {
     (void)state;
     for (unsigned n = 1; n < 12; n++) {
-        struct memory memory = {.fail_at = n};
-        struct la_allocator alloc = {memory_alloc, memory_free, &memory};
+        struct oom oom;
+        oom_init(&oom);
+        oom.fail_at = n;
+        struct la_allocator alloc = oom_allocator(&oom);
         struct la_device *end[2], *fault;
         struct la_fault_rule rule = {.action = LA_FAULT_DELAY, .delay = LA_MS};
         unsigned arrived = 0;
@@ -443,7 +430,7 @@ static void without_memory_packets_pass_unharmed(void **state) {
         assert_int_equal(arrived, 5);
         la_dev_close(fault);
         la_dev_close(end[1]);
-        assert_int_equal(memory.used, 0);
+        assert_int_equal(oom.bytes, 0);
     }
 }
 

@@ -156,26 +156,18 @@ static void common_prefixes_are_counted_in_bits(void **state) {
 }
 
 static bool scenario(struct oom *oom) {
-    struct env env;
-    static const uint8_t seed[32] = {1};
-    struct la_allocator alloc = oom_allocator(oom);
-    struct wheel wheel;
-    struct ip *ip = NULL;
-    if (env_init(&env, &alloc, seed, SIZE_MAX, 0) < 0) return false;
-    wheel_init(&wheel, 0);
-    bool ok = ip_create(&env, &wheel, &ip) == 0;
+    struct ip_bare bare;
+    bool ok = ip_bare_begin(&bare, oom);
     struct la_iface_config config = {.link = LA_LINK_ETHERNET, .mtu = 1500, .mac = {2}};
-    ok = ok && ip_iface_add(ip, &config) == 0;
+    ok = ok && ip_iface_add(bare.ip, &config) == 0;
     for (uint8_t i = 1; ok && i < 10; i++) {
         struct la_addr a4 = la_addr4(10, i, 0, 1), a6 = {{0xfd, i, [15] = 1}};
-        int error = ip_addr_add(ip, 0, &a4, 24);
-        if (!error) error = ip_addr_add(ip, 0, &a6, 64);
+        int error = ip_addr_add(bare.ip, 0, &a4, 24);
+        if (!error) error = ip_addr_add(bare.ip, 0, &a6, 64);
         ok = !error;
         if (error) assert_int_equal(error, -LA_ENOMEM);
     }
-    ip_destroy(ip);
-    assert_int_equal(env.used, 0);
-    env_free(&env);
+    ip_bare_end(&bare);
     return ok;
 }
 

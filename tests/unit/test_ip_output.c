@@ -184,31 +184,24 @@ static void interfaces_are_served_in_turn(void **state) {
 }
 
 static bool scenario(struct oom *oom) {
-    struct env env;
-    static const uint8_t seed[32] = {1}, data[3000];
-    struct la_allocator alloc = oom_allocator(oom);
+    struct ip_bare bare;
+    static const uint8_t data[3000];
     struct la_iface_config config = {.link = LA_LINK_IP, .mtu = 1280};
     struct la_addr us = la_addr4(10, 0, 0, 1), peer = la_addr4(10, 0, 0, 2);
-    struct wheel wheel;
-    struct ip *ip = NULL;
     struct ip_path path;
     struct la_packet out;
-    if (env_init(&env, &alloc, seed, SIZE_MAX, 0) < 0) return false;
-    wheel_init(&wheel, 0);
-    bool ok = ip_create(&env, &wheel, &ip) == 0 && ip_iface_add(ip, &config) == 0 && ip_addr_add(ip, 0, &us, 24) == 0 &&
-              ip_path_find(ip, &peer, NULL, 0, &path) == 0;
+    bool ok = ip_bare_begin(&bare, oom) && ip_iface_add(bare.ip, &config) == 0 &&
+              ip_addr_add(bare.ip, 0, &us, 24) == 0 && ip_path_find(bare.ip, &peer, NULL, 0, &path) == 0;
     for (size_t len = 1; ok && len < 3000; len += 1000) {
         struct ip_packet p;
         ip_packet_init(&p);
         ip_packet_add(&p, (struct la_span){data, len});
-        int error = ip_send(ip, &path, &(struct ip_meta){.proto = 253, .ttl = 64, .may_fragment = true}, &p);
+        int error = ip_send(bare.ip, &path, &(struct ip_meta){.proto = 253, .ttl = 64, .may_fragment = true}, &p);
         if (error) assert_int_equal(error, -LA_ENOMEM);
         ok = ok && !error;
-        if (len == 1001) ip_queue_next(ip, -1, &out);
+        if (len == 1001) ip_queue_next(bare.ip, -1, &out);
     }
-    ip_destroy(ip);
-    assert_int_equal(env.used, 0);
-    env_free(&env);
+    ip_bare_end(&bare);
     return ok;
 }
 

@@ -347,30 +347,23 @@ static void groups_need_no_neighbour(void **state) {
 }
 
 static bool scenario(struct oom *oom) {
-    struct env env;
-    static const uint8_t seed[32] = {1}, mac[6] = {2, 0, 0, 0, 0, 2};
-    struct la_allocator alloc = oom_allocator(oom);
+    struct ip_bare bare;
+    static const uint8_t mac[6] = {2, 0, 0, 0, 0, 2};
     struct la_iface_config config = {.link = LA_LINK_ETHERNET, .mtu = 1500, .mac = {2, 0, 0, 0, 0, 1}};
     struct la_addr us = la_addr4(10, 0, 0, 1), peer = la_addr4(10, 0, 0, 2);
-    struct wheel wheel;
-    struct ip *ip = NULL;
-    if (env_init(&env, &alloc, seed, SIZE_MAX, 0) < 0) return false;
-    wheel_init(&wheel, 0);
-    bool ok = ip_create(&env, &wheel, &ip) == 0 && ip_iface_add(ip, &config) == 0 && ip_addr_add(ip, 0, &us, 24) == 0;
+    bool ok = ip_bare_begin(&bare, oom) && ip_iface_add(bare.ip, &config) == 0 && ip_addr_add(bare.ip, 0, &us, 24) == 0;
     struct ip_path path;
-    ok = ok && ip_path_find(ip, &peer, NULL, 0, &path) == 0;
+    ok = ok && ip_path_find(bare.ip, &peer, NULL, 0, &path) == 0;
     for (int i = 0; ok && i < 5; i++) {
         struct ip_packet p;
         struct la_packet out;
         ip_packet_init(&p);
         ip_packet_add(&p, (struct la_span){mac, 6});
-        ip_output(ip, &path, &(struct ip_meta){.proto = PROTO_TCP, .ttl = 64}, &p, &out);
-        if (i == 2) neigh_learn(ip, 0, &peer, mac);
+        ip_output(bare.ip, &path, &(struct ip_meta){.proto = PROTO_TCP, .ttl = 64}, &p, &out);
+        if (i == 2) neigh_learn(bare.ip, 0, &peer, mac);
     }
-    ip_destroy(ip);
-    ok = ok && env.dropped[LA_D_NO_MEMORY] == 0;
-    assert_int_equal(env.used, 0);
-    env_free(&env);
+    ok = ok && bare.env.dropped[LA_D_NO_MEMORY] == 0;
+    ip_bare_end(&bare);
     return ok;
 }
 

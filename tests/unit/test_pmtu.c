@@ -79,23 +79,15 @@ static void the_oldest_gives_way(void **state) {
 }
 
 static bool scenario(struct oom *oom) {
-    struct env env;
-    static const uint8_t seed[32] = {1};
-    struct la_allocator alloc = oom_allocator(oom);
-    struct wheel wheel;
-    struct ip *ip = NULL;
-    if (env_init(&env, &alloc, seed, SIZE_MAX, 0) < 0) return false;
-    wheel_init(&wheel, 0);
-    bool ok = ip_create(&env, &wheel, &ip) == 0;
+    struct ip_bare bare;
+    bool ok = ip_bare_begin(&bare, oom);
     for (uint8_t i = 0; ok && i < 100; i++) {
         struct la_addr addr = la_addr4(11, 0, 0, i);
-        ip_pmtu_note(ip, &addr, 1400);
-        ok = pmtu_find(ip, &addr) == 1400;
-        assert_true(ok || env.dropped[LA_D_NO_MEMORY] > 0);
+        ip_pmtu_note(bare.ip, &addr, 1400);
+        ok = pmtu_find(bare.ip, &addr) == 1400;
+        assert_true(ok || bare.env.dropped[LA_D_NO_MEMORY] > 0);
     }
-    ip_destroy(ip);
-    assert_int_equal(env.used, 0);
-    env_free(&env);
+    ip_bare_end(&bare);
     return ok;
 }
 

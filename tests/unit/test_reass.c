@@ -272,29 +272,21 @@ static void many_tiny_fragments_are_bounded(void **state) {
 
 static bool scenario(struct oom *oom) {
     static const char *const parts[] = {FIRST4, SECOND6, FIRST6, THIRD4, SECOND4, THIRD6};
-    struct env env;
-    static const uint8_t seed[32] = {1};
-    struct la_allocator alloc = oom_allocator(oom);
+    struct ip_bare bare;
     struct la_iface_config config = {.link = LA_LINK_IP, .mtu = 1500};
     struct la_addr a4 = la_addr4(10, 0, 0, 1), a6 = {{0xfd, [15] = 1}};
-    struct wheel wheel;
-    struct ip *ip = NULL;
-    if (env_init(&env, &alloc, seed, SIZE_MAX, 0) < 0) return false;
-    wheel_init(&wheel, 0);
-    bool ok = ip_create(&env, &wheel, &ip) == 0 && ip_iface_add(ip, &config) == 0 && ip_addr_add(ip, 0, &a4, 24) == 0 &&
-              ip_addr_add(ip, 0, &a6, 64) == 0;
+    bool ok = ip_bare_begin(&bare, oom) && ip_iface_add(bare.ip, &config) == 0 &&
+              ip_addr_add(bare.ip, 0, &a4, 24) == 0 && ip_addr_add(bare.ip, 0, &a6, 64) == 0;
     unsigned whole_ones = 0;
     for (size_t i = 0; ok && i < COUNT_OF(parts); i++) {
         struct ip_arrival arrival;
         uint8_t bytes[128];
         size_t len = rig_hex(parts[i], bytes, NULL);
         rig_fill(bytes, len);
-        whole_ones += ip_input(ip, 0, bytes, len, &arrival) == IP_DATAGRAM;
+        whole_ones += ip_input(bare.ip, 0, bytes, len, &arrival) == IP_DATAGRAM;
     }
     ok = ok && whole_ones == 2;
-    ip_destroy(ip);
-    assert_int_equal(env.used, 0);
-    env_free(&env);
+    ip_bare_end(&bare);
     return ok;
 }
 

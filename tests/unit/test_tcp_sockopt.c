@@ -1,0 +1,159 @@
+/* tcp/sockopt.c: every option's bounds, default and effect. */
+#include "tcp_unit.h"
+
+static int set(struct tcp_conn *c, int level, int name, int value) {
+    return tcp_setsockopt(c->tcp, c->event.sock, level, name, &value, sizeof value);
+}
+
+static int get(struct tcp_conn *c, int level, int name) {
+    int value = -12345;
+    size_t len = sizeof value;
+    assert_int_equal(tcp_getsockopt(c->tcp, c->event.sock, level, name, &value, &len), 0);
+    assert_int_equal(len, sizeof value);
+    return value;
+}
+
+static void every_option_has_its_default_and_its_bounds(void **state) {
+    struct tcp_unit *u = *state;
+    static const struct {
+        int level, name, first, min, max; /* What is set at either bound is read again. */
+    } row[] = {
+        {LA_IPPROTO_TCP, LA_TCP_MAXSEG, 536, 88, 32767},
+        {LA_IPPROTO_TCP, LA_TCP_KEEPIDLE, 7200, 1, 32767},
+        {LA_IPPROTO_TCP, LA_TCP_KEEPINTVL, 75, 1, 32767},
+        {LA_IPPROTO_TCP, LA_TCP_KEEPCNT, 9, 1, 127},
+        {LA_IPPROTO_TCP, LA_TCP_SYNCNT, 6, 1, 127},
+        {LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 0, 0, INT32_MAX},
+        {LA_IPPROTO_IP, LA_IP_TTL, 64, 1, 255},
+        {LA_IPPROTO_IPV6, LA_IPV6_UNICAST_HOPS, 64, 1, 255},
+        {LA_IPPROTO_IP, LA_IP_TOS, 0, 0, 252},
+        {LA_IPPROTO_IPV6, LA_IPV6_TCLASS, 0, 0, 252},
+    };
+    for (size_t i = 0; i < COUNT_OF(row); i++) {
+        struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+        assert_int_equal(get(c, row[i].level, row[i].name), row[i].first);
+        assert_int_equal(set(c, row[i].level, row[i].name, row[i].min), 0);
+        assert_int_equal(get(c, row[i].level, row[i].name), row[i].min);
+        assert_int_equal(set(c, row[i].level, row[i].name, row[i].max), 0);
+        assert_int_equal(get(c, row[i].level, row[i].name), row[i].max);
+        if (row[i].max < 252) assert_int_equal(set(c, row[i].level, row[i].name, row[i].max + 1), -LA_EINVAL);
+        if (row[i].min > 0 && row[i].level == LA_IPPROTO_TCP)
+            assert_int_equal(set(c, row[i].level, row[i].name, row[i].min - 1), -LA_EINVAL);
+        assert_int_equal(set(c, row[i].level, row[i].name, -2), -LA_EINVAL);
+        assert_int_equal(set(c, row[i].level, row[i].name, 256 * 256), row[i].max < INT32_MAX ? -LA_EINVAL : 0);
+        tcp_conn_free(c);
+    }
+}
+
+static void flags_are_any_number_but_zero(void **state) {
+    struct tcp_unit *u = *state;
+    static const int flags[][2] = {{LA_SOL_SOCKET, LA_SO_REUSEADDR},  {LA_SOL_SOCKET, LA_SO_KEEPALIVE},
+                                   {LA_IPPROTO_TCP, LA_TCP_NODELAY},  {LA_IPPROTO_TCP, LA_TCP_CORK},
+                                   {LA_IPPROTO_TCP, LA_TCP_QUICKACK}, {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY}};
+    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        assert_int_equal(get(c, flags[i][0], flags[i][1]), 0);
+        assert_int_equal(set(c, flags[i][0], flags[i][1], -7), 0);
+        assert_int_equal(get(c, flags[i][0], flags[i][1]), 1);
+        assert_int_equal(set(c, flags[i][0], flags[i][1], 0), 0);
+        assert_int_equal(get(c, flags[i][0], flags[i][1]), 0);
+    }
+}
+
+static void buffers_are_clamped_and_told_doubled(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+    assert_int_equal(set(c, LA_SOL_SOCKET, LA_SO_SNDBUF, 10000), 0);
+    assert_int_equal(c->sndbuf, 10000);
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_SNDBUF), 20000);
+    u->tcp.params.sockbuf_doubled = false;
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_SNDBUF), 10000);
+    set(c, LA_SOL_SOCKET, LA_SO_RCVBUF, 0);
+    assert_int_equal(c->rcvbuf, 4096);
+    set(c, LA_SOL_SOCKET, LA_SO_RCVBUF, INT32_MAX);
+    assert_int_equal(c->rcvbuf, 6291456);
+    assert_int_equal(set(c, LA_SOL_SOCKET, LA_SO_RCVBUF, -1), -LA_EINVAL);
+}
+
+static void linger_is_a_structure(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+    la_sock s = c->event.sock;
+    struct la_linger l = {1, 100000};
+    size_t len = sizeof l;
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_LINGER, &l, sizeof l), 0);
+    assert_int_equal(tcp_getsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_LINGER, &l, &len), 0);
+    assert_true(l.onoff == 1 && l.seconds == 65535);
+    l.seconds = -1;
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_LINGER, &l, sizeof l), -LA_EINVAL);
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_LINGER, &l, sizeof l - 1), -LA_EINVAL);
+}
+
+static void linger2_is_bounded_and_may_be_none(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+    static const int row[][2] = {{0, 60}, {5, 5}, {120, 120}, {121, 120}, {-1, -1}, {-50, -1}};
+    for (size_t i = 0; i < COUNT_OF(row); i++) {
+        assert_int_equal(set(c, LA_IPPROTO_TCP, LA_TCP_LINGER2, row[i][0]), 0);
+        assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_LINGER2), row[i][1]);
+    }
+}
+
+static void what_is_to_be_read_only_and_what_is_unknown(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    int one = 1;
+    size_t len = 2;
+    c->error = LA_ECONNRESET;
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_ERROR), LA_ECONNRESET);
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_ERROR), 0); /* Once. */
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_TYPE), LA_SOCK_STREAM);
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_ACCEPTCONN), 0);
+    assert_int_equal(set(c, LA_SOL_SOCKET, LA_SO_ERROR, 1), -LA_ENOPROTOOPT);
+    assert_int_equal(set(c, LA_IPPROTO_TCP, 9999, 1), -LA_ENOPROTOOPT);
+    assert_int_equal(set(c, 9999, LA_TCP_NODELAY, 1), -LA_ENOPROTOOPT);
+    assert_int_equal(set(c, LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, 1), -LA_EINVAL); /* Bound. */
+    assert_int_equal(tcp_setsockopt(&u->tcp, c->event.sock, LA_IPPROTO_TCP, LA_TCP_NODELAY, &one, 3), -LA_EINVAL);
+    assert_int_equal(tcp_setsockopt(&u->tcp, c->event.sock, LA_IPPROTO_TCP, LA_TCP_NODELAY, NULL, 4), -LA_EFAULT);
+    assert_int_equal(tcp_setsockopt(&u->tcp, 77, LA_IPPROTO_TCP, LA_TCP_NODELAY, &one, 4), -LA_EBADF);
+    assert_int_equal(tcp_getsockopt(&u->tcp, c->event.sock, LA_SOL_SOCKET, LA_SO_TYPE, &one, &len), 0);
+    assert_int_equal(len, 2); /* Cut, as on Linux. */
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_MAXSEG), 1460);
+}
+
+static void some_options_act_at_once(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    set(c, LA_IPPROTO_TCP, LA_TCP_CORK, 1);
+    tu_give(c, 100);
+    assert_int_equal(tu_skip(u), 0);
+    set(c, LA_IPPROTO_TCP, LA_TCP_CORK, 0);
+    assert_int_equal(tu_skip(u), 1);
+    c->quickacks = 0;
+    tcp_delack_data(c, 10);
+    set(c, LA_IPPROTO_TCP, LA_TCP_QUICKACK, 1);
+    assert_int_equal(tu_skip(u), 1);
+    set(c, LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 5000);
+    assert_true(c->timer_at[LA_TIMER_USER] != LA_NEVER);
+    set(c, LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 0);
+    assert_true(c->timer_at[LA_TIMER_USER] == LA_NEVER);
+    c->heard_at = tcp_clock_ms(&u->tcp);
+    set(c, LA_SOL_SOCKET, LA_SO_KEEPALIVE, 1);
+    set(c, LA_IPPROTO_TCP, LA_TCP_KEEPIDLE, 30);
+    assert_true(c->timer_at[LA_TIMER_KEEPALIVE] == u->env.now + 30 * LA_SECOND);
+    set(c, LA_IPPROTO_IP, LA_IP_TOS, 0xff);
+    assert_int_equal(c->tos, 0xfc); /* ECN is the stack's. */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TU_TEST(every_option_has_its_default_and_its_bounds),
+        TU_TEST(flags_are_any_number_but_zero),
+        TU_TEST(buffers_are_clamped_and_told_doubled),
+        TU_TEST(linger_is_a_structure),
+        TU_TEST(linger2_is_bounded_and_may_be_none),
+        TU_TEST(what_is_to_be_read_only_and_what_is_unknown),
+        TU_TEST(some_options_act_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
