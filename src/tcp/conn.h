@@ -77,85 +77,88 @@ struct tcp_move {
 #define TCP_CONN_TIMERS LA_TIMER_FIN_WAIT_2
 
 struct tcp_conn {
-    /* Identity. */
+    /* What every segment touches lies together, in the first lines of the cache: who it is … */
     struct tcp_key key;
     uint32_t chain; /* Of the tuple table. */
     struct tcp *tcp;
     uint8_t state; /* enum la_state; only tcp_set_state writes it. */
     uint8_t marks; /* enum tcp_marks */
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t probes;       /* Unanswered keepalive or window probes. */
+    uint8_t backoff;      /* Of the retransmission or persist timer. */
+    uint8_t dupacks;      /* In a row, from the peer. */
+    uint8_t dupacks_owed; /* Segments beyond the gap that no ACK has answered yet. */
     struct tcp_flags_conn is;
-    int error;       /* Pending, positive. */
-    struct list out; /* In the interface's list of connections with marks. */
-    struct event_node event;
-    struct tcp_path path;
-
-    /* Send sequence space (RFC 9293, 3.3.1). */
+    /* … the send sequence space (RFC 9293, 3.3.1) … */
     seq snd_una, snd_nxt;
     seq snd_max; /* Highest ever sent + 1; snd_nxt goes back after a timeout. */
     seq snd_end; /* Behind the last byte the user gave. */
     seq snd_wl1, snd_wl2;
     uint32_t snd_wnd; /* Bytes. */
     uint32_t max_snd_wnd;
-    seq iss;
-    struct buffer snd;
-    uint32_t sndbuf; /* Bound on snd_end - snd_una. */
-    seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
-
-    /* Receive sequence space. */
+    /* … the receive sequence space … */
     seq rcv_nxt;
     seq rcv_adv;  /* Right edge ever advertised: never moves left. */
     seq rcv_read; /* Next byte for the user. */
-    seq irs;
-    seq fin_seq;
+    seq last_ack_sent;
+    /* … and when (RFC 7323, 4.3). */
+    uint32_t ts_recent;
+    uint32_t ts_recent_at; /* tcp_clock_ms when it was set. */
+    uint32_t heard_at;     /* tcp_clock_ms of the latest segment from the peer. */
+    uint32_t segs_in;
+
+    /* Round trip and congestion. */
+    uint32_t cwnd, ssthresh;             /* bytes */
+    uint32_t cc_acked;                   /* Bytes acknowledged towards the next increase. */
+    seq recover;                         /* RFC 6582. */
+    uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet. */
+    seq rtt_seq;
+    la_time rtt_at;
+    uint32_t ts_offset;
+    uint32_t unacked_since; /* When the peer last moved snd_una or all was acknowledged, tcp_clock_ms. */
+
+    /* Timers: one wheel node for the earliest of them. */
+    struct wheel_node node;
+    la_time timer_at[TCP_CONN_TIMERS]; /* LA_NEVER: not armed. */
+
+    /* Segments. */
+    uint16_t mss;             /* Largest payload to send without options (RFC 6691). */
+    uint16_t peer_mss;        /* As the peer said. */
+    uint16_t user_mss;        /* TCP_MAXSEG, 0: none. */
+    uint8_t unacked_segments; /* Full segments received since the last ACK sent. */
+    uint8_t quickacks;        /* Left. */
+    uint8_t limited;          /* Segments that limited transmit allows (RFC 3042). */
+    uint8_t ttl, tos;         /* ttl 0: the default. */
+    uint8_t soft_error;       /* What ICMP said last (RFC 5461), for the end by timeout. */
+    uint8_t challenge_count;
+    uint32_t challenge_second;
+
+    /* Storage. */
+    struct buffer snd;
+    uint32_t sndbuf; /* Bound on snd_end - snd_una. */
+    seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
     struct buffer rcv;
     struct ranges ooo; /* What is there beyond rcv_nxt. */
     uint32_t rcvbuf;
     uint32_t rcv_seen;    /* Autotuning: bytes read by the user in this measurement. */
     uint32_t rcv_measure; /* When the measurement began, tcp_clock_ms. */
+    seq iss, irs;
+    seq fin_seq;
 
-    /* Segments. */
-    uint16_t mss;      /* Largest payload to send without options (RFC 6691). */
-    uint16_t peer_mss; /* As the peer said. */
-    uint16_t user_mss; /* TCP_MAXSEG, 0: none. */
-    uint8_t snd_wscale, rcv_wscale;
-    uint8_t unacked_segments; /* Full segments received since the last ACK sent. */
-    uint8_t quickacks;        /* Left. */
-    uint8_t dupacks_owed;     /* Segments beyond the gap that no ACK has answered yet. */
-    uint8_t dupacks;
-    uint8_t limited;    /* Segments that limited transmit allows (RFC 3042). */
-    uint8_t ttl, tos;   /* ttl 0: the default. */
-    uint8_t soft_error; /* What ICMP said last (RFC 5461), for the end by timeout. */
+    /* The way out, and to the owner. */
+    struct list out; /* In the interface's list of connections with marks. */
+    struct tcp_path path;
+    struct event_node event;
+    int error; /* Pending, positive. */
 
-    /* Timestamps (RFC 7323). */
-    uint32_t ts_recent;
-    uint32_t ts_recent_at; /* tcp_clock_ms when it was set. */
-    uint32_t ts_offset;
-    seq last_ack_sent;
-
-    /* Round trip and congestion. */
-    uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet. */
-    la_time rtt_at;
-    seq rtt_seq;
-    uint32_t cwnd, ssthresh; /* bytes */
-    uint32_t cc_acked;       /* Bytes acknowledged towards the next increase. */
-    seq recover;             /* RFC 6582. */
-
-    /* Timers: one wheel node for the earliest of them. */
-    struct wheel_node node;
-    la_time timer_at[TCP_CONN_TIMERS]; /* LA_NEVER: not armed. */
-    uint8_t backoff;                   /* Of the retransmission or persist timer. */
-    uint8_t probes;                    /* Unanswered keepalive or window probes. */
-    uint8_t challenge_count;
-    uint8_t syn_retries; /* TCP_SYNCNT, 0: the setting. */
-    uint32_t challenge_second;
+    /* Options asked for. */
     uint32_t user_timeout_ms;
-    uint32_t heard_at; /* tcp_clock_ms of the latest segment from the peer. */
     uint16_t linger_s;
     int16_t linger2_s;                /* 0: the setting; negative: none. */
     uint16_t keepidle_s, keepintvl_s; /* 0: the setting. */
     uint8_t keepcnt;                  /* 0: the setting. */
+    uint8_t syn_retries;              /* TCP_SYNCNT, 0: the setting. */
     uint16_t zone;
-    uint32_t unacked_since; /* When the peer last moved snd_una or all was acknowledged, tcp_clock_ms. */
 
     /* Ports and listeners. */
     uint32_t bind_next, bind_prev; /* Chain of the sockets bound to one port, or the listener's accept queue. */
@@ -164,7 +167,7 @@ struct tcp_conn {
 
     /* For people. */
     uint32_t moves;
-    uint32_t retransmits, segs_in, segs_out;
+    uint32_t retransmits, segs_out;
     uint64_t bytes_in, bytes_out;
     struct tcp_move history[LA_HISTORY]; /* A ring: move i at i % LA_HISTORY. */
 };
