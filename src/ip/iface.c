@@ -122,6 +122,7 @@ struct la_addr addr_mask(const struct la_addr *addr, unsigned prefix_len) {
 /* A prefix of 31 or 32 bits has no broadcast address (RFC 3021). */
 static uint32_t broadcast_of(const struct la_addr *addr, unsigned prefix_len) {
     if (!addr_is4(addr) || prefix_len > 126) return 0;
+    ASSERT(prefix_len >= 96);
     return get32(addr->bytes + 12) | UINT32_MAX >> (prefix_len - 96);
 }
 

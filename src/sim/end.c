@@ -46,13 +46,13 @@ static void compare(struct sim_end *end, const uint8_t *data, size_t len) {
     char name[32];
     if (end->received + len > end->peer->sent) {
         sim_wrong(world_of(end), "%s reads %llu bytes; its peer has written %llu", sim_end_name(end, name),
-                  (unsigned long long)(end->received + len), (unsigned long long)end->peer->sent);
+                  (unsigned long long)end->received + len, (unsigned long long)end->peer->sent);
         return;
     }
     for (size_t i = 0; i < len; i++) {
         if (data[i] == byte_at(end->peer, end->received + i)) continue;
         sim_wrong(world_of(end), "%s reads a wrong byte at %llu", sim_end_name(end, name),
-                  (unsigned long long)(end->received + i));
+                  (unsigned long long)end->received + i);
         return;
     }
     end->received += len;

@@ -2,6 +2,7 @@
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,7 +19,10 @@ static inline uint64_t sim_next(struct sim_random *random) {
 }
 
 /* 0 … n - 1. */
-static inline uint64_t sim_below(struct sim_random *random, uint64_t n) { return sim_next(random) % n; }
+static inline uint64_t sim_below(struct sim_random *random, uint64_t n) {
+    assert(n > 0);
+    return sim_next(random) % n;
+}
 
 /* low … high. */
 static inline uint64_t sim_between(struct sim_random *random, uint64_t low, uint64_t high) {

@@ -88,6 +88,8 @@ int tcp_info(const struct tcp *tcp, la_sock sock, struct la_conn_info *info) {
 /* The cursor: which of the three pools in the upper half, the next index in the lower. */
 enum { WALK_CONNS, WALK_EMBRYOS, WALK_RECORDS, WALK_END };
 
+static uint64_t place(unsigned pool, uint32_t index) { return pool * ((uint64_t)UINT32_MAX + 1) + index; }
+
 static bool fill_from(const struct tcp *tcp, unsigned pool, uint32_t index, struct la_conn_info *info) {
     if (pool == WALK_CONNS) {
         const struct tcp_conn *c = tcp_conn_at(tcp, index);
@@ -118,9 +120,9 @@ bool tcp_info_next(const struct tcp *tcp, uint64_t *cursor, struct la_conn_info 
             continue;
         }
         from = index + 1;
-        *cursor = (uint64_t)pool << 32 | from;
+        *cursor = place(pool, from);
         if (fill_from(tcp, pool, index, info)) return true;
     }
-    *cursor = (uint64_t)WALK_END << 32;
+    *cursor = place(WALK_END, 0);
     return false;
 }

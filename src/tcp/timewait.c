@@ -305,7 +305,12 @@ static bool old_timestamp(const struct tw_record *r, const struct tcp_seg *s) {
 static enum tw_answer syn(struct tcp *tcp, uint32_t index, struct tcp_in *in, struct iss_floor *floor) {
     struct tw_record *r = at(tcp, index);
     bool only_syn = (in->seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    bool wanted = only_syn && !r->fin_wait_2 && tcp_find_listener(tcp, &in->key, in->datagram->iface);
+    struct tcp_conn *listener = tcp_find_listener(tcp, &in->key, in->datagram->iface);
+    bool wanted = only_syn && !r->fin_wait_2 && listener;
+    if (wanted && tcp_accept_full(listener)) { /* As without a record: the peer will ask again. */
+        env_drop(tcp->env, LA_D_ACCEPT_FULL);
+        return TW_DONE;
+    }
     if (wanted && newer_syn(r, &in->seg)) {
         *floor = (struct iss_floor){true, seq_add(r->snd_nxt, 65536)};
         env_count(tcp->env, LA_C_TIME_WAIT_REUSED);

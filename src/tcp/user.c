@@ -179,13 +179,8 @@ static void detach(struct tcp_conn *c) {
         tcp_drop(c, LA_D_ORPHAN_LIMIT);
         tcp_reply_conn(c, TCP_RST | TCP_ACK);
         tcp_end(c, 0, LA_CAUSE_STACK, LA_D_ORPHAN_LIMIT);
-        live = false;
     }
     bool fin_wait_2 = c->state == LA_FIN_WAIT_2;
-    if (fin_wait_2 && c->linger2_s < 0) {
-        reset(c, LA_CALL_CLOSE);
-        fin_wait_2 = false;
-    }
     tcp_orphan(c);
     if (fin_wait_2) tcp_timewait_enter(c);
 }
