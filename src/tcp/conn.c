@@ -89,7 +89,7 @@ bool tcp_path_refresh(struct tcp_conn *c) {
     struct ip_path path;
     if (ip_path_find(tcp->ip, &c->key.peer, &c->key.local, c->zone, &path) < 0) return false;
     bool moved = path.iface != c->path.iface && list_linked(&c->out);
-    c->path = (struct tcp_path){path.next_hop, path.generation, path.iface, path.mtu, path.local_link};
+    c->path = (struct tcp_path){path.next_hop, path.generation, path.iface, path.mtu};
     if (moved) {
         list_remove(&c->out);
         list_append(&tcp->out[c->path.iface], &c->out);

@@ -64,7 +64,6 @@ struct tcp_path {
     struct la_addr next_hop;
     uint32_t generation;
     uint16_t iface, mtu;
-    bool local_link;
 };
 
 /* A la_move in 12 bytes. */
@@ -229,6 +228,12 @@ bool tcp_may_send(const struct tcp_conn *c);
 struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key, uint16_t iface);
 
 /* open.c: what an active and a passive open share. */
+/* The largest payload, without options, that a packet of the path holds and TCP_MAXSEG (0: none) allows. */
+uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_mss);
+/* What the peer's SYN offers, or the default of its family. */
+uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o);
+/* The window field of a SYN, where it is never scaled. */
+uint16_t tcp_syn_window(uint32_t rcvbuf);
 void tcp_open_send(struct tcp_conn *c, seq iss);
 /* The peer's SYN: its options against ours, its ISN, its window. */
 void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn);
@@ -299,7 +304,6 @@ struct tcp_plan {
     seq seq;
     uint32_t len;
     uint16_t flags;
-    bool again;  /* A retransmission. */
     bool silent; /* A probe: sequence variables stay. */
 };
 bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan);

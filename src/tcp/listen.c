@@ -82,7 +82,7 @@ static void ack_arrives(struct tcp_conn *listener, struct tcp_in *in) {
         }
         e.zone = tcp_zone_of(in);
         e.peer_wnd = s->wnd;
-        e.wnd = listener->rcvbuf > UINT16_MAX ? UINT16_MAX : (uint16_t)listener->rcvbuf;
+        e.wnd = tcp_syn_window(listener->rcvbuf);
         tcp_embryo_complete(listener, &e, in);
         return;
     }

@@ -15,10 +15,18 @@ void tcp_open_send(struct tcp_conn *c, seq iss) {
 
 #define RTO_AFTER_LOST_SYN_US 3000000
 
-static uint16_t default_mss(const struct tcp_conn *c) {
-    const struct tcp_params *params = &c->tcp->params;
-    return la_addr_is4(&c->key.peer) ? params->mss_default_v4 : params->mss_default_v6;
+uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_mss) {
+    uint32_t headers = (la_addr_is4(peer) ? 20u : 40u) + TCP_LEN;
+    uint16_t mss = mtu > headers ? (uint16_t)(mtu - headers) : 1;
+    return user_mss && user_mss < mss ? user_mss : mss;
 }
+
+uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o) {
+    if (o->has_mss) return o->mss;
+    return la_addr_is4(peer) ? tcp->params.mss_default_v4 : tcp->params.mss_default_v6;
+}
+
+uint16_t tcp_syn_window(uint32_t rcvbuf) { return rcvbuf > UINT16_MAX ? UINT16_MAX : (uint16_t)rcvbuf; }
 
 /* An option holds when both sides offered it. */
 void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
@@ -29,7 +37,7 @@ void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
     c->is.sack_on = params->sack && o->sack_ok;
     c->snd_wscale = c->is.wscale_on ? (o->wscale > 14 ? 14 : o->wscale) : 0;
     if (!c->is.wscale_on) c->rcv_wscale = 0;
-    uint16_t mss = o->has_mss ? o->mss : default_mss(c);
+    uint16_t mss = tcp_offered_mss(c->tcp, &c->key.peer, o);
     c->peer_mss = mss < params->mss_min ? params->mss_min : mss;
     tcp_send_mss_update(c);
     if (params->rcvbuf_mss_rounded) c->rcvbuf = (c->rcvbuf + c->mss - 1) / c->mss * c->mss;

@@ -14,8 +14,7 @@ static struct ip_path full_path(const struct tcp_conn *c) {
                             .next_hop = c->path.next_hop,
                             .iface = c->path.iface,
                             .mtu = c->path.mtu,
-                            .generation = c->path.generation,
-                            .local_link = c->path.local_link};
+                            .generation = c->path.generation};
 }
 
 /* RFC 2018, 4: the blocks that grew last come first. */
@@ -29,10 +28,8 @@ static void add_sack(const struct tcp_conn *c, struct tcp_options *o) {
 static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
     const struct tcp_params *params = &c->tcp->params;
     bool answer = c->state == LA_SYN_RCVD;
-    uint32_t headers = (la_addr_is4(&c->key.peer) ? 20u : 40u) + TCP_LEN;
-    uint32_t mss = c->path.mtu > headers ? c->path.mtu - headers : 1;
     o->has_mss = true;
-    o->mss = (uint16_t)(c->user_mss && c->user_mss < mss ? c->user_mss : mss);
+    o->mss = tcp_path_mss(&c->key.peer, c->path.mtu, c->user_mss);
     o->has_wscale = answer ? c->is.wscale_on : params->window_scaling;
     o->wscale = c->rcv_wscale;
     o->sack_ok = answer ? c->is.sack_on : params->sack;
@@ -55,9 +52,9 @@ static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct 
 
 /* In a SYN the window is not scaled; before the peer's SYN there is no sequence to count it from. */
 static uint16_t syn_window(struct tcp_conn *c) {
-    uint32_t window = c->rcvbuf > UINT16_MAX ? UINT16_MAX : c->rcvbuf;
+    uint16_t window = tcp_syn_window(c->rcvbuf);
     if (c->state == LA_SYN_RCVD) c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
-    return (uint16_t)window;
+    return window;
 }
 
 /* The checksum over pseudo-header, header and payload; with an interface that fills it in, over the pseudo-header. */

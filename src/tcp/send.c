@@ -8,11 +8,8 @@
 #define TS_OPTION_BYTES 12
 
 void tcp_send_mss_update(struct tcp_conn *c) {
-    uint32_t headers = (la_addr_is4(&c->key.peer) ? 20u : 40u) + TCP_LEN;
-    uint32_t mss = c->path.mtu > headers ? c->path.mtu - headers : 1;
-    if (c->peer_mss && c->peer_mss < mss) mss = c->peer_mss;
-    if (c->user_mss && c->user_mss < mss) mss = c->user_mss;
-    c->mss = (uint16_t)mss;
+    uint16_t mss = tcp_path_mss(&c->key.peer, c->path.mtu, c->user_mss);
+    c->mss = c->peer_mss && c->peer_mss < mss ? c->peer_mss : mss;
 }
 
 uint32_t tcp_send_mss(const struct tcp_conn *c) {

@@ -99,7 +99,6 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     const struct tcp_params *params = &listener->tcp->params;
     const struct tcp_options *o = &in->seg.opt;
     struct ip_path path;
-    bool four = la_addr_is4(&in->key.peer);
     e->key = in->key;
     e->zone = tcp_zone_of(in);
     if (ip_path_find(listener->tcp->ip, &e->key.peer, &e->key.local, e->zone, &path) < 0) return false;
@@ -107,10 +106,9 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     e->peer_wnd = in->seg.wnd;
     e->at = listener->tcp->env->now;
     e->ts_recent = o->ts_val;
-    e->peer_mss = o->has_mss ? o->mss : four ? params->mss_default_v4 : params->mss_default_v6;
-    uint32_t headers = (four ? 20u : 40u) + TCP_LEN, mss = path.mtu > headers ? path.mtu - headers : 1;
-    e->mss = (uint16_t)(listener->user_mss && listener->user_mss < mss ? listener->user_mss : mss);
-    e->wnd = listener->rcvbuf > UINT16_MAX ? UINT16_MAX : (uint16_t)listener->rcvbuf;
+    e->peer_mss = tcp_offered_mss(listener->tcp, &e->key.peer, o);
+    e->mss = tcp_path_mss(&e->key.peer, path.mtu, listener->user_mss);
+    e->wnd = tcp_syn_window(listener->rcvbuf);
     e->wscale_on = params->window_scaling && o->has_wscale;
     e->ts_on = params->timestamps && o->has_ts;
     e->sack_on = params->sack && o->sack_ok;
