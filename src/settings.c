@@ -39,6 +39,7 @@ enum kind { KIND_BOOL, KIND_U8, KIND_U16, KIND_U32, KIND_TIME, KIND_LAYOUT };
 enum unit {
     UNIT_COUNT,
     UNIT_BYTES,
+    UNIT_BYTES_CAPPED,
     UNIT_S,
     UNIT_MS,
     UNIT_US,
@@ -71,6 +72,7 @@ struct unit_row {
 static const struct unit_row units[] = {
     [UNIT_COUNT] = {"count", 1, 0, {{0}}, 0},
     [UNIT_BYTES] = {"bytes", 1, 0, {{0}}, 0},
+    [UNIT_BYTES_CAPPED] = {"bytes", 1, 0, {{0}}, 0}, /* More than the most is the most. */
     [UNIT_S] = {"s", 1000000000, 0, {{0}}, 0},
     [UNIT_MS] = {"ms", 1000000, 0, {{0}}, 0},
     [UNIT_US] = {"us", 1000, 0, {{0}}, 0},
@@ -151,6 +153,14 @@ static const struct row rows[] = {
         "Retransmissions of a SYN before connect fails.")
     TCP(synack_retries, UNIT_COUNT, "net.ipv4.tcp_synack_retries", 0, 127, 5, 3, 7,
         "Retransmissions of a SYN+ACK before an embryonic connection is given up.")
+    TCP(keepinit, UNIT_MS, "net.inet.tcp.keepinit", 0, MAX_HOUR_MS, 0, 75000, 0,
+        "How long a handshake may take; 0 leaves it to the retransmissions.")
+    TCP(syn_drop_options, UNIT_BOOL, "net.inet.tcp.rexmit_drop_options", 0, 1, 0, 0, 0,
+        "From the third retransmission on, a SYN has no option but MSS.")
+    TCP(ecn, UNIT_COUNT, "net.ipv4.tcp_ecn", 0, 2, ECN_ACCEPT, ECN_ACCEPT, ECN_ACCEPT,
+        "Explicit congestion notification (RFC 3168): off (0), asked for and agreed to (1), agreed to (2).")
+    TCP(ecn_syn_retries, UNIT_COUNT, "net.inet.tcp.ecn.maxretries", 0, 127, 0, 1, 0,
+        "Retransmissions of a SYN that still ask for ECN.")
     TCP(syn_cache_max, UNIT_COUNT, "net.ipv4.tcp_max_syn_backlog", 1, 1 << 24, 4096, 15360, 4096,
         "Embryonic connections at most for each listener.")
     TCP(syncookies, UNIT_COUNT, "net.ipv4.tcp_syncookies", 0, 2, 1, 1, 1,
@@ -203,7 +213,7 @@ static const struct row rows[] = {
         "getsockopt tells twice the SO_SNDBUF and SO_RCVBUF that were set.")
     TCP(rcvbuf_mss_rounded, UNIT_BOOL, "lastack.tcp_rcvbuf_mss_rounded", 0, 1, 0, 1, 0,
         "Receive buffers are rounded up to a multiple of the MSS.")
-    TCP(wscale_fixed, UNIT_WSCALE, "lastack.tcp_wscale", 0, 14, 255, 6, 255,
+    TCP(wscale_fixed, UNIT_WSCALE, "lastack.tcp_wscale", 0, 14, 255, 255, 255,
         "The window scale offered; 255 takes it from tcp_rmem_max.")
 
     /* Validity (RFC 5961). */
@@ -221,6 +231,8 @@ static const struct row rows[] = {
         "The shortest retransmission timeout.")
     TCP(rto_max, UNIT_MS, "net.ipv4.tcp_rto_max_ms", 1, MAX_HOUR_MS, 120000, 64000, 60000,
         "The longest retransmission timeout.")
+    TCP(rto_slop, UNIT_MS, "net.inet.tcp.rexmit_slop", 0, 10000, 0, 200, 0,
+        "Added to every retransmission timeout but a connection's very first.")
     TCP(delack, UNIT_MS, "net.inet.tcp.delacktime", 0, 10000, 40, 40, 200,
         "How long an ACK may be delayed (RFC 9293: less than 500 ms).")
     TCP(delack_segments, UNIT_COUNT, "lastack.tcp_delack_segments", 1, 255, 2, 2, 2,
@@ -244,7 +256,10 @@ static const struct row rows[] = {
     TCP(dupthresh, UNIT_COUNT, "net.ipv4.tcp_reordering", 1, 127, 3, 3, 3,
         "Duplicate ACKs that mean a loss (RFC 5681).")
     TCP(icmp_may_rst, UNIT_BOOL, "net.inet.tcp.icmp_may_rst", 0, 1, 1, 1, 1,
-        "An ICMP port or protocol unreachable ends a connection in SYN_SENT.")
+        "ICMP errors may end a connection in SYN_SENT: those that lastack.tcp_icmp_opening names.")
+    TCP(icmp_opening, UNIT_COUNT, "lastack.tcp_icmp_opening", 0, 2, ICMP_OPENING_ANY, ICMP_OPENING_BSD,
+        ICMP_OPENING_HARD,
+        "Which ICMP errors end SYN_SENT: all (0), FreeBSD's choice (1), port and protocol unreachable and prohibited (2).")
     TCP(congestion, UNIT_COUNT, "lastack.tcp_congestion_control", 0, 0, 0, 0, 0,
         "The congestion control of new connections: NewReno (0).")
 
@@ -301,6 +316,8 @@ static const struct alias aliases[] = {
     {"net.inet.tcp.sack.enable", AT_TCP(sack), UNIT_BOOL},
     {"net.inet.tcp.minmss", AT_TCP(mss_min), UNIT_BYTES},
     {"net.inet.tcp.recvspace", AT_TCP(rcvbuf), UNIT_BYTES},
+    {"kern.ipc.maxsockbuf", AT_TCP(rcvbuf_max), UNIT_BYTES_CAPPED},
+    {"net.inet.tcp.ecn.enable", AT_TCP(ecn), UNIT_COUNT},
     {"net.inet.tcp.recvbuf_max", AT_TCP(rcvbuf_max), UNIT_BYTES},
     {"net.inet.tcp.recvbuf_auto", AT_TCP(rcvbuf_autotune), UNIT_BOOL},
     {"net.inet.tcp.sendspace", AT_TCP(sndbuf), UNIT_BYTES},
@@ -500,6 +517,7 @@ static int convert(const struct settings *s, const struct alias *name, int64_t v
     }
     if (unit->also && value == unit->also) return 0;
     int64_t factor = row_factor(row);
+    if (name->unit == UNIT_BYTES_CAPPED && *stored > row->max * factor) *stored = row->max * factor;
     return *stored < row->min * factor || *stored > row->max * factor ? -LA_EINVAL : 0;
 }
 

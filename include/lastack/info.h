@@ -109,6 +109,10 @@ bool la_conn_next(const struct la_stack *stack, uint64_t *cursor, struct la_conn
 /* One socket. 0, -LA_EBADF, -LA_EOPNOTSUPP (a datagram socket). */
 int la_conn_info(const struct la_stack *stack, la_sock sock, struct la_conn_info *info);
 
+/* The administrator's ABORT (BSD's tcpdrop): ends the connection, embryo or record between these two, whoever owns it. The
+ * peer gets an RST unless it is in TIME_WAIT; the owner's calls fail with ECONNABORTED. 0, -LA_EFAULT or -LA_ENOENT. */
+int la_conn_abort(struct la_stack *stack, const struct la_endpoint *local, const struct la_endpoint *peer, la_time now);
+
 /* How many are in each state, records included. */
 void la_conn_count(const struct la_stack *stack, uint32_t count[LA_NSTATES]);
 

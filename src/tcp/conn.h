@@ -48,6 +48,11 @@ struct tcp_flags_conn {
     unsigned lingering : 1;    /* la_close waits for the peer's ACK. */
     unsigned released : 1;     /* The handle dies with the LA_EV_CLOSED event. */
     unsigned ts_on : 1, sack_on : 1, wscale_on : 1;
+    unsigned noopt : 1;       /* TCP_NOOPT: no option is offered, and none taken. */
+    unsigned ecn_asked : 1;   /* Our SYN asked for ECN (RFC 3168, 6.1.1) … */
+    unsigned ecn_on : 1;      /* … and both agree. */
+    unsigned ecn_echo : 1;    /* CE came: ACKs carry ECE until CWR comes. */
+    unsigned ecn_reduced : 1; /* The next new data carries CWR. */
     unsigned in_recovery : 1;
     unsigned rtt_timing : 1; /* rtt_seq and rtt_at are being measured. */
     /* Options. */
@@ -109,6 +114,7 @@ struct tcp_conn {
     /* Round trip and congestion. */
     uint32_t cwnd, ssthresh;             /* bytes */
     uint32_t cc_acked;                   /* Bytes acknowledged towards the next increase. */
+    seq ecn_recover;                     /* One reduction for what was sent before it (RFC 3168, 6.1.2). */
     seq recover;                         /* RFC 6582. */
     uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet. */
     seq rtt_seq;
@@ -157,6 +163,7 @@ struct tcp_conn {
     uint16_t keepidle_s, keepintvl_s; /* 0: the setting. */
     uint8_t keepcnt;                  /* 0: the setting. */
     uint8_t syn_retries;              /* TCP_SYNCNT, 0: the setting. */
+    uint16_t keepinit_s;              /* 0: the setting. */
     uint16_t zone;
 
     /* Ports and listeners. */
@@ -315,6 +322,17 @@ uint32_t tcp_send_mss(const struct tcp_conn *c);
 void tcp_send_mss_update(struct tcp_conn *c);
 uint32_t tcp_sndbuf(const struct tcp_conn *c);
 
+/* ecn.c */
+/* Whether a SYN asks for ECN. */
+bool tcp_ecn_asks(uint16_t flags);
+/* What the peer's SYN or SYN+ACK, in SYN_SENT, means for ECN. */
+void tcp_ecn_agree(struct tcp_conn *c, uint16_t flags);
+/* The flags, and the bits of the IP header, that ECN adds to a planned segment. */
+uint16_t tcp_ecn_flags(struct tcp_conn *c, const struct tcp_plan *plan);
+uint8_t tcp_ecn_codepoint(const struct tcp_conn *c, const struct tcp_plan *plan);
+void tcp_ecn_sent(struct tcp_conn *c, const struct tcp_plan *plan);
+void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in);
+
 /* output.c: the only sender. */
 struct tcp_reply {
     struct tcp_key key;
@@ -339,6 +357,8 @@ void tcp_rtt_sample(struct tcp_conn *c, la_time rtt);
 void tcp_rtt_keep_backoff(struct tcp_conn *c);
 /* The current timeout, backoff included. */
 la_time tcp_rto(const struct tcp_conn *c);
+/* RFC 6298, 5.5: a timeout doubled `backoff` times, bounded; `measured`: it comes from a round trip. */
+la_time tcp_rto_backed_off(const struct tcp *tcp, la_time rto, unsigned backoff, bool measured);
 
 /* recover.c and cc.c */
 void tcp_recover_dupack(struct tcp_conn *c);
@@ -405,13 +425,15 @@ struct embryo {
     uint8_t snd_wscale, rcv_wscale;
     uint8_t retries;
     uint8_t tos, ttl;
-    bool wscale_on, ts_on, sack_on;
+    bool wscale_on, ts_on, sack_on, ecn_on;
 };
 void tcp_syncache_init(struct tcp *tcp);
 void tcp_syncache_free(struct tcp *tcp);
 void tcp_embryo_new(struct tcp_conn *listener, struct tcp_in *in, const struct iss_floor *floor);
 bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in);
 void tcp_embryo_fire(struct tcp *tcp, struct wheel_node *node);
+/* Ends one embryonic connection with an RST. False: there is none. */
+bool tcp_embryo_abort(struct tcp *tcp, const struct tcp_key *key);
 void tcp_embryo_drop_all(struct tcp *tcp, struct tcp_listener *l);
 bool tcp_embryo_error(struct tcp *tcp, const struct tcp_key *key, const struct ip_error *e);
 /* The third segment has come: the connection, in the accept queue. */
@@ -433,6 +455,8 @@ void tcp_timewait_enter(struct tcp_conn *c);
 /* TW_NEW_SYN: the record has given way to a SYN, whose ISN must respect the floor. */
 enum tw_answer tcp_timewait_input(struct tcp *tcp, struct tcp_in *in, struct iss_floor *floor);
 void tcp_timewait_fire(struct tcp *tcp);
+/* Ends the record: in TIME_WAIT without a word, in FIN_WAIT_2 with an RST. False: there is none. */
+bool tcp_timewait_abort(struct tcp *tcp, const struct tcp_key *key);
 bool tcp_timewait_has(const struct tcp *tcp, const struct tcp_key *key);
 /* connect() wants the tuple of a record (C31). True: the record has given way. */
 bool tcp_timewait_reuse(struct tcp *tcp, const struct tcp_key *key, struct iss_floor *floor);

@@ -94,6 +94,32 @@ static bool in_flight(const struct tcp_conn *c, const struct ip_error *e) {
     return seq_leq(c->snd_una, quoted) && seq_lt(quoted, c->snd_max);
 }
 
+/* FreeBSD's choice and its errno, in the numbers of the quoted packet's family; 0: it does not end the opening. */
+static int bsd_opening_error(const struct ip_error *e) {
+    bool v4 = la_addr_is4(&e->src);
+    if (e->icmp_type == (v4 ? 11 : 3)) return e->icmp_code == 0 ? LA_EHOSTUNREACH : 0; /* TTL exceeded in transit. */
+    if (!v4) return e->icmp_type == 1 && (e->icmp_code == 1 || e->icmp_code == 4) ? LA_ECONNREFUSED : 0;
+    if (e->icmp_type != 3) return 0;
+    switch (e->icmp_code) {
+    case 2:                          /* Protocol, */
+    case 3:                          /* port unreachable; */
+    case 9:                          /* network, */
+    case 10:                         /* host, */
+    case 13: return LA_ECONNREFUSED; /* and communication prohibited. */
+    default: return 0;
+    }
+}
+
+/* The errno with which an ICMP error ends a connection that is opening; 0: it does not. */
+static int opening_error(const struct tcp_params *params, const struct ip_error *e) {
+    if (!params->icmp_may_rst) return 0;
+    switch (params->icmp_opening) {
+    case ICMP_OPENING_BSD: return bsd_opening_error(e);
+    case ICMP_OPENING_HARD: return e->hard ? e->error : 0;
+    default: return e->error;
+    }
+}
+
 static void connection_error(struct tcp_conn *c, const struct ip_error *e) {
     if (!in_flight(c, e)) {
         tcp_drop(c, LA_D_ICMP_STRAY);
@@ -105,8 +131,9 @@ static void connection_error(struct tcp_conn *c, const struct ip_error *e) {
         return;
     }
     bool opening = c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD;
-    if (opening && e->hard && c->tcp->params.icmp_may_rst)
-        tcp_end(c, e->error, LA_CAUSE_ICMP, (uint8_t)e->error);
+    int fatal = opening ? opening_error(&c->tcp->params, e) : 0;
+    if (fatal)
+        tcp_end(c, fatal, LA_CAUSE_ICMP, (uint8_t)fatal);
     else
         c->soft_error = (uint8_t)e->error; /* RFC 5461: reported if the connection times out. */
 }

@@ -32,6 +32,7 @@ static enum tcp_verdict syn_sent(struct tcp_conn *c, struct tcp_in *in) {
     if (v != GO_ON) return v;
     struct tcp_seg *s = &in->seg;
     tcp_open_agree(c, s);
+    tcp_ecn_agree(c, s->flags);
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
     if (!(s->flags & TCP_ACK)) {
@@ -65,6 +66,7 @@ static enum tcp_verdict synchronized(struct tcp_conn *c, struct tcp_in *in) {
     if (v == GO_ON) v = tcp_validate_rst(c, in);       /* Second: RST (RFC 5961, 3). Third, security, is obsolete. */
     if (v == GO_ON) v = tcp_validate_syn(c, in);       /* Fourth: SYN (RFC 5961, 4). */
     if (v == GO_ON) v = tcp_validate_ack(c, in);       /* Fifth: ACK (RFC 5961, 5); SYN_RCVD becomes ESTABLISHED. */
+    if (v == GO_ON) tcp_ecn_input(c, in);              /* What the network and the peer say about it (RFC 3168). */
     if (v == GO_ON) v = tcp_ack(c, in);                /* Fifth: what it acknowledges, and the window. */
     if (v == GO_ON) v = tcp_recv_data(c, in);          /* Sixth, URG, is data (RFC 6093). Seventh: text. */
     if (v == GO_ON) v = tcp_recv_fin(c, in);           /* Eighth: FIN. */

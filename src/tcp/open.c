@@ -6,7 +6,7 @@ void tcp_open_send(struct tcp_conn *c, seq iss) {
     c->iss = iss;
     c->snd_una = c->snd_nxt = c->snd_max = iss;
     c->snd_end = c->snd_small = seq_add(iss, 1);
-    c->recover = iss;
+    c->recover = c->ecn_recover = iss;
     c->snd_wl2 = iss;
     c->ts_offset = tcp_ts_offset(c->tcp, &c->key);
     c->rcv_wscale = tcp_recv_wscale(c);
@@ -32,9 +32,10 @@ uint16_t tcp_syn_window(uint32_t rcvbuf) { return rcvbuf > UINT16_MAX ? UINT16_M
 void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
     const struct tcp_params *params = &c->tcp->params;
     const struct tcp_options *o = &syn->opt;
-    c->is.wscale_on = params->window_scaling && o->has_wscale;
-    c->is.ts_on = params->timestamps && o->has_ts;
-    c->is.sack_on = params->sack && o->sack_ok;
+    bool options = !c->is.noopt;
+    c->is.wscale_on = options && params->window_scaling && o->has_wscale;
+    c->is.ts_on = options && params->timestamps && o->has_ts;
+    c->is.sack_on = options && params->sack && o->sack_ok;
     c->snd_wscale = c->is.wscale_on ? (o->wscale > 14 ? 14 : o->wscale) : 0;
     if (!c->is.wscale_on) c->rcv_wscale = 0;
     uint16_t mss = tcp_offered_mss(c->tcp, &c->key.peer, o);

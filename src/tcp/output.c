@@ -28,8 +28,10 @@ static void add_sack(const struct tcp_conn *c, struct tcp_options *o) {
 static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
     const struct tcp_params *params = &c->tcp->params;
     bool answer = c->state == LA_SYN_RCVD;
+    if (c->is.noopt) return;
     o->has_mss = true;
     o->mss = tcp_path_mss(&c->key.peer, c->path.mtu, c->user_mss);
+    if (params->syn_drop_options && c->backoff > 2) return; /* Something on the path may not like the others. */
     o->has_wscale = answer ? c->is.wscale_on : params->window_scaling;
     o->wscale = c->rcv_wscale;
     o->sack_ok = answer ? c->is.sack_on : params->sack;
@@ -98,11 +100,14 @@ static void fill_segment(struct tcp_conn *c, const struct tcp_plan *plan, struct
     s->flags = plan->flags;
     s->urg = 0;
     tcp_options_clear(&s->opt);
+    s->flags |= tcp_ecn_flags(c, plan);
     s->wnd = plan->flags & TCP_SYN ? syn_window(c) : tcp_recv_advertise(c);
     set_options(c, plan, &s->opt);
 }
 
-static struct ip_meta meta_of(const struct tcp_conn *c) { return (struct ip_meta){PROTO_TCP, c->ttl, c->tos, false}; }
+static struct ip_meta meta_of(const struct tcp_conn *c, const struct tcp_plan *plan) {
+    return (struct ip_meta){PROTO_TCP, c->ttl, (uint8_t)(c->tos | tcp_ecn_codepoint(c, plan)), false};
+}
 
 /* Builds what is planned. True: *out is ready. False: the IP layer keeps or drops it; either way it counts as sent, and
  * a timer will ask again. */
@@ -110,11 +115,12 @@ static bool build(struct tcp_conn *c, const struct tcp_plan *plan, struct la_pac
     struct tcp *tcp = c->tcp;
     struct tcp_seg s;
     struct ip_path path = full_path(c);
-    struct ip_meta meta = meta_of(c);
+    struct ip_meta meta = meta_of(c, plan);
     ip_packet_init(&tcp->packet);
     put_payload(c, &tcp->packet, plan);
     fill_segment(c, plan, &s);
     put_header(tcp, &path, &tcp->packet, &s);
+    tcp_ecn_sent(c, plan);
     tcp_send_sent(c, plan);
     return ip_output(tcp->ip, &path, &meta, &tcp->packet, out);
 }

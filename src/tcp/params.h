@@ -19,6 +19,20 @@ enum tw_syn_rule {
     TW_SYN_DROP, /* Nothing answers it. */
 };
 
+/* Which ICMP errors end a connection that is still opening (RFC 5461). */
+enum icmp_opening_rule {
+    ICMP_OPENING_ANY,  /* Linux: every unreachable, and what else names an error. */
+    ICMP_OPENING_BSD,  /* FreeBSD: port and protocol unreachable, prohibited, TTL exceeded. */
+    ICMP_OPENING_HARD, /* RFC 1122, 4.2.3.9: hard errors only. */
+};
+
+/* What a SYN says about ECN (RFC 3168, 6.1.1). */
+enum ecn_rule {
+    ECN_OFF,
+    ECN_REQUEST, /* Asked for when opening, and agreed to. */
+    ECN_ACCEPT,  /* Agreed to when the peer asks. */
+};
+
 struct tcp_params {
     /* Closing. */
     la_time msl;             /* TIME_WAIT lasts twice this. Linux 30 s, RFC 120 s. */
@@ -35,6 +49,10 @@ struct tcp_params {
     /* Opening. */
     uint8_t syn_retries;
     uint8_t synack_retries;
+    la_time keepinit;               /* A handshake takes no longer than this; 0: as the retries say. */
+    bool syn_drop_options;          /* A SYN sent for the fourth time has no option but MSS. */
+    uint8_t ecn;                    /* enum ecn_rule */
+    uint8_t ecn_syn_retries;        /* A SYN sent again asks for ECN so many times more (RFC 3168, 6.1.1.1). */
     uint32_t syn_cache_max;         /* Embryonic connections per listener at most. */
     uint8_t syncookies;             /* 0 never, 1 when the cache is full, 2 always. */
     uint32_t somaxconn;             /* Bound on a listener's backlog. */
@@ -63,6 +81,7 @@ struct tcp_params {
 
     /* Timers. */
     la_time rto_initial, rto_min, rto_max;
+    la_time rto_slop;        /* Added to every timeout but the very first (FreeBSD). */
     la_time delack;          /* Longest delay of an ACK. */
     uint8_t delack_segments; /* An ACK at least every so many full segments. */
     uint8_t quickacks;       /* The first so many data segments are acknowledged at once. */
@@ -74,8 +93,9 @@ struct tcp_params {
     /* Sending. */
     uint32_t initial_window; /* Segments. */
     uint8_t dupthresh;
-    bool icmp_may_rst;  /* Hard ICMP errors end SYN_SENT. */
-    uint8_t congestion; /* Index into the table of cc.h. */
+    bool icmp_may_rst;    /* ICMP errors may end a connection that is opening … */
+    uint8_t icmp_opening; /* … these: enum icmp_opening_rule. */
+    uint8_t congestion;   /* Index into the table of cc.h. */
 };
 
 #endif

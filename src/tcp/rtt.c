@@ -28,15 +28,24 @@ void tcp_rtt_sample(struct tcp_conn *c, la_time rtt) {
     compute(c);
 }
 
+static la_time doubled(la_time rto, unsigned times, la_time max) {
+    for (unsigned i = 0; i < times && rto < max; i++) rto *= 2;
+    return rto < max ? rto : max;
+}
+
 /* Karn: an ACK of something sent twice measures nothing, so the backed-off timeout stays until something does. */
 void tcp_rtt_keep_backoff(struct tcp_conn *c) {
-    c->rto_us = (uint32_t)(tcp_rto(c) / LA_US);
+    c->rto_us = (uint32_t)(doubled((la_time)c->rto_us * LA_US, c->backoff, c->tcp->params.rto_max) / LA_US);
     c->backoff = 0;
 }
 
-/* RFC 6298, 5.5: doubled with every timeout, bounded. */
-la_time tcp_rto(const struct tcp_conn *c) {
-    la_time rto = (la_time)c->rto_us * LA_US, max = c->tcp->params.rto_max;
-    for (unsigned i = 0; i < c->backoff && rto < max; i++) rto *= 2;
+la_time tcp_rto_backed_off(const struct tcp *tcp, la_time rto, unsigned backoff, bool measured) {
+    la_time max = tcp->params.rto_max;
+    rto = doubled(rto, backoff, max);
+    if (backoff || measured) rto += tcp->params.rto_slop;
     return rto < max ? rto : max;
+}
+
+la_time tcp_rto(const struct tcp_conn *c) {
+    return tcp_rto_backed_off(c->tcp, (la_time)c->rto_us * LA_US, c->backoff, c->srtt_us);
 }

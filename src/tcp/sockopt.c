@@ -21,6 +21,7 @@ static uint32_t clamp(uint32_t value, uint32_t min, uint32_t max) {
     static int get_##field(struct tcp_conn *c) { return c->is.field; }
 FLAG(reuseaddr)
 FLAG(v6only)
+FLAG(noopt)
 
 static int get_type(struct tcp_conn *c) {
     (void)c;
@@ -86,6 +87,8 @@ static int get_maxseg(struct tcp_conn *c) {
     return c->user_mss ? c->user_mss : c->tcp->params.mss_default_v4;
 }
 static void set_syncnt(struct tcp_conn *c, int value) { c->syn_retries = (uint8_t)value; }
+static void set_keepinit(struct tcp_conn *c, int value) { c->keepinit_s = (uint16_t)value; }
+static int get_keepinit(struct tcp_conn *c) { return seconds_of(c->keepinit_s, c->tcp->params.keepinit); }
 static int get_syncnt(struct tcp_conn *c) { return c->syn_retries ? c->syn_retries : c->tcp->params.syn_retries; }
 /* Linux: negative means none; more than the default's bound means the bound. */
 static void set_linger2(struct tcp_conn *c, int value) {
@@ -130,6 +133,8 @@ static const struct option options[] = {
     {LA_IPPROTO_TCP, LA_TCP_LINGER2, ANY_INT, set_linger2, get_linger2},
     {LA_IPPROTO_TCP, LA_TCP_QUICKACK, ANY_INT, set_quickack, get_quickack},
     {LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 0, INT32_MAX, set_user_timeout, get_user_timeout},
+    {LA_IPPROTO_TCP, LA_TCP_KEEPINIT, 1, 32767, set_keepinit, get_keepinit},
+    {LA_IPPROTO_TCP, LA_TCP_NOOPT, ANY_INT, set_noopt, get_noopt},
     {LA_IPPROTO_IP, LA_IP_TOS, 0, 255, set_tos, get_tos},
     {LA_IPPROTO_IP, LA_IP_TTL, 1, 255, set_ttl, get_ttl},
     {LA_IPPROTO_IPV6, LA_IPV6_UNICAST_HOPS, -1, 255, set_ttl, get_ttl},

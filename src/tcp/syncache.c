@@ -70,11 +70,12 @@ static void stamp(const struct tcp *tcp, const struct embryo *e, struct tcp_opti
 
 static void send_synack(struct tcp *tcp, const struct embryo *e) {
     struct tcp_reply r = {.key = e->key, .seq = e->iss, .ack = seq_add(e->irs, 1), .flags = TCP_SYN | TCP_ACK};
+    if (e->ecn_on) r.flags |= TCP_ECE; /* RFC 3168, 6.1.1. */
     r.wnd = e->wnd;
     r.zone = e->zone;
     r.tos = e->tos;
     r.ttl = e->ttl;
-    r.opt.has_mss = true;
+    r.opt.has_mss = e->mss != 0;
     r.opt.mss = e->mss;
     r.opt.has_wscale = e->wscale_on;
     r.opt.wscale = e->rcv_wscale;
@@ -83,9 +84,9 @@ static void send_synack(struct tcp *tcp, const struct embryo *e) {
     tcp_reply_send(tcp, &r);
 }
 
-/* An ACK that says where the embryonic connection stands. */
-static void plain_ack(struct tcp *tcp, const struct embryo *e) {
-    struct tcp_reply r = {.key = e->key, .seq = seq_add(e->iss, 1), .ack = seq_add(e->irs, 1), .flags = TCP_ACK};
+/* A segment without data that stands behind our SYN. */
+static void bare(struct tcp *tcp, const struct embryo *e, uint16_t flags) {
+    struct tcp_reply r = {.key = e->key, .seq = seq_add(e->iss, 1), .ack = seq_add(e->irs, 1), .flags = flags};
     r.wnd = (uint16_t)(e->wnd >> e->rcv_wscale);
     r.zone = e->zone;
     r.tos = e->tos;
@@ -93,6 +94,9 @@ static void plain_ack(struct tcp *tcp, const struct embryo *e) {
     stamp(tcp, e, &r.opt);
     tcp_reply_send(tcp, &r);
 }
+
+/* An ACK that says where the embryonic connection stands. */
+static void plain_ack(struct tcp *tcp, const struct embryo *e) { bare(tcp, e, TCP_ACK); }
 
 /* What both sides can do, and what we offer. False: there is no way to the peer. */
 static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct embryo *e) {
@@ -109,9 +113,12 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     e->peer_mss = tcp_offered_mss(listener->tcp, &e->key.peer, o);
     e->mss = tcp_path_mss(&e->key.peer, path.mtu, listener->user_mss);
     e->wnd = tcp_syn_window(listener->rcvbuf);
-    e->wscale_on = params->window_scaling && o->has_wscale;
-    e->ts_on = params->timestamps && o->has_ts;
-    e->sack_on = params->sack && o->sack_ok;
+    bool options = !listener->is.noopt;
+    if (!options) e->mss = 0;
+    e->wscale_on = options && params->window_scaling && o->has_wscale;
+    e->ts_on = options && params->timestamps && o->has_ts;
+    e->sack_on = options && params->sack && o->sack_ok;
+    e->ecn_on = params->ecn != ECN_OFF && tcp_ecn_asks(in->seg.flags);
     e->snd_wscale = e->wscale_on ? (o->wscale > 14 ? 14 : o->wscale) : 0;
     e->rcv_wscale = e->wscale_on ? tcp_recv_wscale(listener) : 0;
     e->tos = listener->tos;
@@ -122,7 +129,7 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
 /* Nothing is kept: the ISN says it all. Only the MSS fits into it. */
 static void answer_with_cookie(struct tcp_conn *listener, struct embryo *e) {
     e->iss = tcp_cookie_make(listener->tcp, &e->key, e->irs, e->peer_mss);
-    e->wscale_on = e->ts_on = e->sack_on = false;
+    e->wscale_on = e->ts_on = e->sack_on = e->ecn_on = false;
     listener->listen->cookies = true;
     listener->listen->cookie_at = listener->tcp->env->now;
     env_count(listener->tcp->env, LA_C_SYN_COOKIES);
@@ -189,9 +196,7 @@ void tcp_embryo_fire(struct tcp *tcp, struct wheel_node *node) {
     }
     e->retries++;
     env_count(tcp->env, LA_C_RETRANSMITS);
-    la_time wait = tcp->params.rto_initial, max = tcp->params.rto_max;
-    for (unsigned i = 0; i < e->retries && wait < max; i++) wait *= 2;
-    wheel_arm(tcp->wheel, node, tcp->env->now + (wait < max ? wait : max));
+    wheel_arm(tcp->wheel, node, tcp->env->now + tcp_rto_backed_off(tcp, tcp->params.rto_initial, e->retries, false));
     send_synack(tcp, e);
 }
 
@@ -200,6 +205,16 @@ static struct embryo *find(const struct tcp *tcp, const struct tcp_key *key) {
     uint32_t i = table_chain(&tcp->embryo_tuples, tcp_key_hash(tcp, key));
     while (i != POOL_NONE && !tcp_key_equal(&at(tcp, i)->key, key)) i = table_chain_next(&tcp->embryo_tuples, i);
     return i == POOL_NONE ? NULL : at(tcp, i);
+}
+
+bool tcp_embryo_abort(struct tcp *tcp, const struct tcp_key *key) {
+    struct embryo *e = find(tcp, key);
+    if (!e) return false;
+    bare(tcp, e, TCP_RST | TCP_ACK);
+    env_count(tcp->env, LA_C_CONNECT_FAILS);
+    trace(tcp, e, false, LA_CAUSE_CALL, LA_CALL_ABORT);
+    remove_embryo(tcp, e);
+    return true;
 }
 
 /* RST, SYN, and what lies outside the window. True: the segment is dealt with. */
@@ -268,6 +283,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_conn *l) {
     c->is.rcvbuf_set = l->is.rcvbuf_set;
     c->is.sndbuf_set = l->is.sndbuf_set;
     c->is.nodelay = l->is.nodelay;
+    c->is.noopt = l->is.noopt;
     c->is.keepalive = l->is.keepalive;
     c->is.reuseaddr = l->is.reuseaddr;
     c->is.linger_on = l->is.linger_on;
@@ -295,6 +311,7 @@ static void adopt(struct tcp_conn *c, const struct embryo *e) {
     tcp_open_send(c, e->iss);
     c->rcv_wscale = e->rcv_wscale;
     tcp_open_agree(c, &syn);
+    c->is.ecn_on = e->ecn_on;
     c->rcv_adv = seq_add(c->rcv_nxt, e->wnd);
     c->snd_nxt = c->snd_max = seq_add(e->iss, 1);
     c->retransmits = c->backoff = e->retries;

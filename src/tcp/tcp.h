@@ -91,6 +91,8 @@ int tcp_commit(struct tcp *tcp, la_sock sock, size_t len);
 int tcp_shutdown(struct tcp *tcp, la_sock sock, int how);
 int tcp_close(struct tcp *tcp, la_sock sock);
 int tcp_abort(struct tcp *tcp, la_sock sock);
+/* See la_conn_abort. */
+int tcp_abort_tuple(struct tcp *tcp, const struct la_endpoint *local, const struct la_endpoint *peer);
 int tcp_ready(const struct tcp *tcp, la_sock sock);
 int tcp_getname(const struct tcp *tcp, la_sock sock, struct la_endpoint *local, struct la_endpoint *peer);
 int tcp_setsockopt(struct tcp *tcp, la_sock sock, int level, int name, const void *value, size_t len);

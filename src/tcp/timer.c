@@ -29,6 +29,20 @@ void tcp_timer_user(struct tcp_conn *c) {
         tcp_timer_set(c, LA_TIMER_USER, user_deadline(c));
 }
 
+/* BSD's bound on the whole handshake. */
+static la_time keepinit(const struct tcp_conn *c) {
+    return c->keepinit_s ? c->keepinit_s * LA_SECOND : c->tcp->params.keepinit;
+}
+
+/* A connection that opens is given up at the end of keepinit, should that come before the next retransmission. */
+static la_time next_timeout(const struct tcp_conn *c) {
+    la_time at = c->tcp->env->now + tcp_rto(c), limit = keepinit(c);
+    if (!limit || (c->state != LA_SYN_SENT && c->state != LA_SYN_RCVD)) return at;
+    la_time gone = (la_time)(tcp_clock_ms(c->tcp) - c->unacked_since) * LA_MS;
+    la_time end = c->tcp->env->now + (gone < limit ? limit - gone : 0);
+    return end < at ? end : at;
+}
+
 /* RFC 6298, 5.1 to 5.3: runs while something is unacknowledged, anew with every ACK that acknowledges something. */
 void tcp_timer_rexmit(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max)) {
@@ -36,7 +50,7 @@ void tcp_timer_rexmit(struct tcp_conn *c) {
         if (seq_geq(c->snd_una, c->snd_end)) tcp_timer_stop(c, LA_TIMER_USER);
         return;
     }
-    tcp_timer_set(c, LA_TIMER_RETRANSMIT, c->tcp->env->now + tcp_rto(c));
+    tcp_timer_set(c, LA_TIMER_RETRANSMIT, next_timeout(c));
     tcp_timer_user(c);
 }
 
@@ -56,17 +70,21 @@ enum tcp_verdict tcp_timed_out(struct tcp_conn *c, enum la_timer timer) {
 }
 
 bool tcp_orphan_overdue(const struct tcp_conn *c) {
-    la_time wait = (la_time)c->rto_us * LA_US, max = c->tcp->params.rto_max, sum = 0;
+    la_time first = (la_time)c->rto_us * LA_US, sum = 0;
     if (!c->is.orphan) return false;
-    for (unsigned i = 0; i <= tcp_retries_max(c); i++, wait *= 2) {
-        if (wait > max) wait = max;
-        sum += wait;
-    }
+    for (unsigned i = 0; i <= tcp_retries_max(c); i++) sum += tcp_rto_backed_off(c->tcp, first, i, c->srtt_us);
     return (tcp_clock_ms(c->tcp) - c->unacked_since) * LA_MS >= sum;
+}
+
+static bool handshake_over(const struct tcp_conn *c) {
+    la_time limit = keepinit(c);
+    return limit && (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) &&
+           (la_time)(tcp_clock_ms(c->tcp) - c->unacked_since) * LA_MS >= limit;
 }
 
 static enum tcp_verdict retransmit(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max)) return GO_ON;
+    if (handshake_over(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     if (c->backoff >= tcp_retries_max(c) || tcp_orphan_overdue(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     env_count(c->tcp->env, LA_C_RTOS);
     if (c->backoff == c->tcp->params.retries1 && tcp_path_refresh(c)) tcp_send_mss_update(c); /* RFC 9293, 3.8.3 (a) */
@@ -77,7 +95,7 @@ static enum tcp_verdict retransmit(struct tcp_conn *c) {
         tcp_recover_timeout(c);
     }
     c->backoff++;
-    tcp_timer_set(c, LA_TIMER_RETRANSMIT, c->tcp->env->now + tcp_rto(c));
+    tcp_timer_set(c, LA_TIMER_RETRANSMIT, next_timeout(c));
     return GO_ON;
 }
 

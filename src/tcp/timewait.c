@@ -274,6 +274,15 @@ static void answer(struct tcp *tcp, const struct tw_record *r, uint16_t flags) {
     tcp_reply_send(tcp, &reply);
 }
 
+bool tcp_timewait_abort(struct tcp *tcp, const struct tcp_key *key) {
+    uint32_t index = find(tcp, key);
+    if (index == POOL_NONE) return false;
+    const struct tw_record *r = at(tcp, index);
+    if (r->fin_wait_2) answer(tcp, r, TCP_RST | TCP_ACK);
+    end(tcp, index, LA_CAUSE_CALL, LA_CALL_ABORT);
+    return true;
+}
+
 /* What occupies no sequence space is answered within the challenge limit only, as in validate.c: two ends that disagree
  * would answer each other for ever. A record has no room for a count, so tuples share some by a keyed hash. */
 static void answer_bare(struct tcp *tcp, const struct tw_record *r, const struct tcp_seg *s) {

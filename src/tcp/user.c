@@ -227,6 +227,15 @@ int tcp_abort(struct tcp *tcp, la_sock sock) {
     return 0;
 }
 
+int tcp_abort_tuple(struct tcp *tcp, const struct la_endpoint *local, const struct la_endpoint *peer) {
+    const struct tcp_key key = {local->addr, peer->addr, local->port, peer->port};
+    struct tcp_conn *c = tcp_lookup(tcp, &key);
+    if (!c) return tcp_embryo_abort(tcp, &key) || tcp_timewait_abort(tcp, &key) ? 0 : -LA_ENOENT;
+    if (tcp_synchronized(c) || c->state == LA_SYN_RCVD) tcp_reply_conn(c, TCP_RST | TCP_ACK);
+    tcp_end(c, LA_ECONNABORTED, LA_CAUSE_CALL, LA_CALL_ABORT);
+    return 0;
+}
+
 /* The event that ends a lingering close has been taken. */
 void tcp_event_taken(struct tcp *tcp, la_sock sock, uint32_t events) {
     uint32_t index;

@@ -124,6 +124,7 @@ static void a_port_unreachable_ends_a_connect(void **unused) {
 
 static void a_host_unreachable_is_soft_and_told_only_at_the_end(void **unused) {
     (void)unused;
+    setting("lastack.tcp_icmp_opening", 2);
     setting("net.ipv4.tcp_syn_retries", 2);
     u_connect();
     tx(SEG(.seq = L(0), .flags = SYN));

@@ -18,10 +18,18 @@ static int64_t get(const char *name) {
 }
 
 /* The time from the first transmission to the end, when `retries` repetitions follow it with doubled pauses. */
-static uint64_t doubled(uint64_t first_ms, uint64_t retries) {
-    uint64_t max = (uint64_t)get("net.ipv4.tcp_rto_max_ms"), sum = 0;
-    for (uint64_t pause = first_ms, i = 0; i <= retries; i++, pause *= 2) sum += pause < max ? pause : max;
+static uint64_t doubled(uint64_t first_ms, uint64_t retries, bool measured) {
+    uint64_t max = (uint64_t)get("net.ipv4.tcp_rto_max_ms"), sum = 0, slop = (uint64_t)get("net.inet.tcp.rexmit_slop");
+    for (uint64_t pause = first_ms, i = 0; i <= retries; i++, pause *= 2) {
+        uint64_t whole = pause + (i || measured ? slop : 0);
+        sum += whole < max ? whole : max;
+    }
     return sum;
+}
+
+static uint64_t handshake(uint64_t retransmissions) {
+    uint64_t keepinit = (uint64_t)get("net.inet.tcp.keepinit");
+    return keepinit && keepinit < retransmissions ? keepinit : retransmissions;
 }
 
 /* The timeout of a connection whose round trip was measured as 10 ms. */
@@ -40,10 +48,10 @@ enum limit { BY_SYN, BY_SYNACK, BY_RETRIES2, BY_ORPHAN, BY_FIN_TIMEOUT, BY_2MSL 
 static uint64_t bound(enum limit limit) {
     uint64_t initial = (uint64_t)get("net.inet.tcp.rexmit_initial");
     switch (limit) {
-    case BY_SYN: return doubled(initial, (uint64_t)get("net.ipv4.tcp_syn_retries"));
-    case BY_SYNACK: return doubled(initial, (uint64_t)get("net.ipv4.tcp_synack_retries"));
-    case BY_RETRIES2: return doubled(rto(), (uint64_t)get("net.ipv4.tcp_retries2"));
-    case BY_ORPHAN: return doubled(rto(), orphan_retries());
+    case BY_SYN: return handshake(doubled(initial, (uint64_t)get("net.ipv4.tcp_syn_retries"), false));
+    case BY_SYNACK: return doubled(initial, (uint64_t)get("net.ipv4.tcp_synack_retries"), false);
+    case BY_RETRIES2: return doubled(rto(), (uint64_t)get("net.ipv4.tcp_retries2"), true);
+    case BY_ORPHAN: return doubled(rto(), orphan_retries(), true);
     case BY_FIN_TIMEOUT: return 1000 * (uint64_t)get("net.ipv4.tcp_fin_timeout");
     case BY_2MSL: return 2 * (uint64_t)get("net.inet.tcp.msl");
     }

@@ -135,7 +135,8 @@ static void test_profiles_hold_what_their_systems_do(void **state) {
     assert_int_equal(f.tcp.keepcnt, 8);
     assert_int_equal(f.tcp.shut_rd, SHUT_RD_DISCARD);
     assert_int_equal(f.tcp.rcvbuf, 65536);
-    assert_int_equal(f.tcp.wscale_fixed, 6);
+    assert_int_equal(f.tcp.rto_slop, 200 * LA_MS);
+    assert_int_equal(f.tcp.icmp_opening, ICMP_OPENING_BSD);
     assert_int_equal(f.tcp.layout.order[1], TCPOPT_WSCALE);
     assert_true(f.tcp.layout.eol_padding && f.tcp.closing_resend_fin && !f.tcp.listen_synack_rst);
     fresh(&f, "rfc");

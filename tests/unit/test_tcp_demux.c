@@ -137,6 +137,7 @@ static void a_hard_error_ends_an_attempt(void **state) {
     struct tcp_conn *c = tu_conn(u, LA_SYN_SENT);
     c->snd_nxt = c->snd_max = c->snd_end;
     tcp_timer_rexmit(c);
+    u->tcp.params.icmp_opening = ICMP_OPENING_HARD;
     struct ip_error e = error_about(1000, LA_ECONNREFUSED, &bytes);
     tcp_error(&u->tcp, &e);
     assert_int_equal(c->state, LA_SYN_SENT);
@@ -144,6 +145,39 @@ static void a_hard_error_ends_an_attempt(void **state) {
     tcp_error(&u->tcp, &e);
     assert_int_equal(c->state, LA_CLOSED);
     assert_int_equal(c->error, LA_ECONNREFUSED);
+}
+
+/* What each system takes for the end of an attempt: an ICMP type and code, and the errno of each rule. */
+static void systems_differ_in_what_ends_an_attempt(void **state) {
+    static const struct {
+        uint8_t type, code;
+        int means, any, bsd;
+    } rows[] = {
+        {3, 0, LA_ENETUNREACH, LA_ENETUNREACH, 0},
+        {3, 1, LA_EHOSTUNREACH, LA_EHOSTUNREACH, 0},
+        {3, 2, LA_ENOPROTOOPT, LA_ENOPROTOOPT, LA_ECONNREFUSED},
+        {3, 3, LA_ECONNREFUSED, LA_ECONNREFUSED, LA_ECONNREFUSED},
+        {3, 13, LA_EHOSTUNREACH, LA_EHOSTUNREACH, LA_ECONNREFUSED},
+        {11, 0, LA_EHOSTUNREACH, LA_EHOSTUNREACH, LA_EHOSTUNREACH},
+        {11, 1, LA_EHOSTUNREACH, LA_EHOSTUNREACH, 0},
+        {12, 0, LA_EPROTO, LA_EPROTO, 0},
+    };
+    struct tcp_unit *u = *state;
+    for (unsigned i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        const uint8_t *bytes;
+        bool bsd = i % 2;
+        struct tcp_conn *c = tu_conn(u, LA_SYN_SENT);
+        c->snd_nxt = c->snd_max = c->snd_end;
+        u->tcp.params.icmp_opening = bsd ? ICMP_OPENING_BSD : ICMP_OPENING_ANY;
+        struct ip_error e = error_about(1000, rows[i / 2].means, &bytes);
+        e.icmp_type = rows[i / 2].type;
+        e.icmp_code = rows[i / 2].code;
+        int expected = bsd ? rows[i / 2].bsd : rows[i / 2].any;
+        tcp_error(&u->tcp, &e);
+        assert_int_equal(c->state, expected ? LA_CLOSED : LA_SYN_SENT);
+        assert_int_equal(c->error, expected);
+        if (c->state != LA_CLOSED) tcp_end(c, 0, LA_CAUSE_NONE, 0);
+    }
 }
 
 int main(void) {
@@ -154,6 +188,7 @@ int main(void) {
         TU_TEST(what_cannot_be_a_segment_is_dropped_by_name),
         TU_TEST(an_icmp_error_counts_when_it_quotes_what_is_in_flight),
         TU_TEST(a_hard_error_ends_an_attempt),
+        TU_TEST(systems_differ_in_what_ends_an_attempt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

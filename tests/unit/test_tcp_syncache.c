@@ -169,6 +169,23 @@ static void an_icmp_error_does_not_end_it(void **state) {
     tcp_listen_close(l);
 }
 
+static void an_administrator_ends_it_with_an_rst(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *l = tu_listener(u, TU_PORT, 5);
+    struct tcp_key key = tu_key(TU_PORT, TU_PEER_PORT);
+    struct tcp_seg s;
+    assert_false(tcp_embryo_abort(&u->tcp, &key));
+    syn(l, 0);
+    tu_out(u, &s);
+    seq iss = s.seq;
+    assert_true(tcp_embryo_abort(&u->tcp, &key));
+    assert_true(tu_out(u, &s));
+    assert_true(s.flags == (TCP_RST | TCP_ACK) && seq_eq(s.seq, seq_add(iss, 1)) && seq_eq(s.ack, TU_RCV(1)));
+    assert_int_equal(u->tcp.count[LA_SYN_RCVD], 0);
+    assert_int_equal(l->listen->nembryos, 0);
+    tcp_listen_close(l);
+}
+
 static bool scenario(struct oom *oom) {
     struct tcp_unit u;
     bool ok = tu_open(&u, oom);
@@ -199,6 +216,7 @@ int main(void) {
         TU_TEST(what_is_not_its_third_segment_is_told_apart),
         TU_TEST(a_full_accept_queue_leaves_it_waiting),
         TU_TEST(an_icmp_error_does_not_end_it),
+        TU_TEST(an_administrator_ends_it_with_an_rst),
         cmocka_unit_test(refused_memory_refuses_connections_only),
         TU_TEST(many_repetitions_keep_the_longest_interval),
     };

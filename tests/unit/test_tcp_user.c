@@ -190,6 +190,48 @@ static void refused_memory_leaves_sockets_as_they_were(void **state) {
     assert_true(oom_run(scenario));
 }
 
+static struct la_endpoint end_of(const struct la_addr *addr, uint16_t port) {
+    return (struct la_endpoint){.addr = *addr, .port = port};
+}
+
+static int abort_tuple(struct tcp_unit *u, uint16_t peer_port) {
+    struct tcp_key key = tu_key(TU_PORT, peer_port);
+    struct la_endpoint local = end_of(&key.local, key.local_port), peer = end_of(&key.peer, key.peer_port);
+    return tcp_abort_tuple(&u->tcp, &local, &peer);
+}
+
+static void the_administrator_ends_a_connection_by_its_tuple(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_seg s;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    assert_int_equal(abort_tuple(u, TU_PEER_PORT + 1), -LA_ENOENT);
+    assert_int_equal(abort_tuple(u, TU_PEER_PORT), 0);
+    assert_true(tu_out(u, &s));
+    assert_int_equal(s.flags, TCP_RST | TCP_ACK);
+    assert_int_equal(c->state, LA_CLOSED);
+    assert_int_equal(c->error, LA_ECONNABORTED);
+    assert_int_equal(abort_tuple(u, TU_PEER_PORT), -LA_ENOENT);
+    struct tcp_conn *f = tu_try(u, LA_FIN_WAIT_2, 1);
+    assert_int_equal(tcp_close(&u->tcp, f->event.sock), 0); /* It goes on as a record. */
+    assert_int_equal(u->tcp.count[LA_FIN_WAIT_2], 1);
+    assert_int_equal(abort_tuple(u, TU_PEER_PORT + 1), 0);
+    assert_true(tu_out(u, &s));
+    assert_int_equal(s.flags, TCP_RST | TCP_ACK);
+    assert_int_equal(u->tcp.count[LA_FIN_WAIT_2], 0);
+}
+
+static void the_administrator_ends_time_wait_without_a_word(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_FIN_WAIT_2);
+    struct tcp_in in = tu_in(c, TU_RCV(1), TCP_FIN | TCP_ACK, 0);
+    tcp_segment(c, &in);
+    tu_skip(u);
+    assert_int_equal(u->tcp.count[LA_TIME_WAIT], 1);
+    assert_int_equal(abort_tuple(u, TU_PEER_PORT), 0);
+    assert_int_equal(u->tcp.count[LA_TIME_WAIT], 0);
+    assert_int_equal(tu_skip(u), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TU_TEST(addresses_are_checked_by_bind_and_connect),
@@ -202,6 +244,8 @@ int main(void) {
         TU_TEST(abort_resets_and_linger2_below_zero_too),
         TU_TEST(accept_takes_from_a_listener_only),
         cmocka_unit_test(refused_memory_leaves_sockets_as_they_were),
+        TU_TEST(the_administrator_ends_a_connection_by_its_tuple),
+        TU_TEST(the_administrator_ends_time_wait_without_a_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
