@@ -5,8 +5,8 @@ T ?= 600
 PRESET ?= asan
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sim fuzz bench build tidy format clean
-.PHONY: deps-build deps-run deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
+.PHONY: help run test claims sim fuzz bench build tidy format clean
+.PHONY: deps-build deps-run deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -17,6 +17,10 @@ run: deps-run ## The tour: connections between kernel programs and lastack, both
 
 test: deps-test ## Everything that checks lastack; ends with "N passed, N failed"
 	@python3 scripts/test.py $(ARGS)
+
+claims: deps-claims ## What people say about TCP's states, on the stack and on the kernel, as one table
+	@scripts/build.sh release lastack_tool
+	@python3 scripts/claims.py build/release/lastack $(ARGS)
 
 sim: deps-test ## The simulator over SEEDS=20000 seeds, with PRESET=asan
 	@scripts/build.sh $(PRESET)
@@ -42,5 +46,5 @@ format: deps-format ## clang-format over everything
 clean: ## Removes build/
 	rm -rf build
 
-deps-build deps-run deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format: deps-%:
+deps-build deps-run deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format: deps-%:
 	@scripts/deps.sh $*

@@ -89,6 +89,12 @@ if(NOT LASTACK_CROSS)
   lastack_test(interop.tour interop 300 $<TARGET_FILE:lastack_tool> tour --mb 5)
 endif()
 
+# The command line of drill: verdicts, exit statuses, forms of output.
+if(NOT LASTACK_CROSS AND Python3_FOUND)
+  lastack_test(drill.cli drill 300 ${Python3_EXECUTABLE} ${scripts}/check-drill-cli.py $<TARGET_FILE:lastack_tool>)
+  lastack_test(drill.scripts drill 300 ${Python3_EXECUTABLE} ${scripts}/check-drill.py $<TARGET_FILE:lastack_tool>)
+endif()
+
 # --- Fuzz targets: libFuzzer's own main, or one that replays the corpus ---
 
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)

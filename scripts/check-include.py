@@ -12,6 +12,9 @@ CORE_SYSTEM = {"stdint.h", "stddef.h", "stdbool.h"}
 # Headers of functions that only compute or hand out memory.
 PURE_SYSTEM = CORE_SYSTEM | {"stdarg.h", "stdlib.h", "stdio.h", "string.h", "inttypes.h", "limits.h", "ctype.h", "math.h",
                              "strings.h", "errno.h"}
+# Headers that a folder with Linux's socket calls uses for the shapes of their arguments alone.
+SHAPES_SYSTEM = PURE_SYSTEM | {"sys/socket.h", "netinet/in.h", "netinet/tcp.h", "sys/uio.h", "poll.h", "sys/epoll.h",
+                               "sys/ioctl.h", "sys/time.h", "fcntl.h", "linux/sockios.h"}
 ANY = None
 
 # Folder: (other folders of src/ whose headers it may include, system headers it may include).
@@ -24,11 +27,12 @@ RULES = {
     "": ({"base", "wire", "ip", "tcp", "udp"}, CORE_SYSTEM),
     "dev": (set(), ANY),
     "sim": (set(), PURE_SYSTEM),
-    "drill": (set(), PURE_SYSTEM),
+    "sys": (set(), SHAPES_SYSTEM),
+    "drill": (set(), SHAPES_SYSTEM),
     "inspect": (set(), PURE_SYSTEM),
     "relay": (set(), ANY),
 }
-BESIDE = {"dev", "sim", "drill", "inspect", "relay"}
+BESIDE = {"dev", "sys", "sim", "drill", "inspect", "relay"}
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^">]+)[">]')
 
 

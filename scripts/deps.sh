@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the named groups need and this machine lacks, naming them first.
-# Usage: scripts/deps.sh GROUP…   (build run test cross fuzz bench tidy format)
+# Usage: scripts/deps.sh GROUP…   (build run claims test cross fuzz bench tidy format)
 set -eu
 
 # The 32-bit half of the compiler is named after its version. gcc-multilib would be the general name, but it conflicts
@@ -11,7 +11,8 @@ packages() {
     case $1 in
     build) echo "gcc libc6-dev cmake ninja-build libcmocka-dev libmnl-dev libjansson-dev" ;;
     run) packages build && echo "curl" ;;
-    test) packages run && packages cross && packages fuzz && packages bench && packages format ;;
+    claims) packages build && echo "python3 iproute2 procps" ;;
+    test) packages run && packages claims && packages cross && packages fuzz && packages bench && packages format ;;
     cross)
         if [ "$(dpkg --print-architecture)" = amd64 ]; then
             echo "libc6-dev-i386 lib32gcc-$(gcc_major)-dev gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user gcc-arm-none-eabi"

@@ -3,13 +3,15 @@
 #define TOOL_CMD_H
 
 enum exit_status {
-    EXIT_AS_SCRIPTED = 0, /* All went as its script says. */
-    EXIT_OTHERWISE = 1,   /* A connection did otherwise. */
-    EXIT_UNABLE = 2,      /* Wrong usage, or the machine does not allow it; a message says what to do. */
+    EXIT_AS_SCRIPTED = 0,     /* All went as its script says. */
+    EXIT_OTHERWISE = 1,       /* A connection did otherwise. */
+    EXIT_UNABLE = 2,          /* Wrong usage, or the machine does not allow it; a message says what to do. */
+    EXIT_NOT_APPLICABLE = 77, /* Nothing that was asked for applies here. */
 };
 
 #define LASTACK_VERSION "0.1.0"
 
+int cmd_drill(int argc, char **argv);
 int cmd_states(int argc, char **argv);
 int cmd_tour(int argc, char **argv);
 

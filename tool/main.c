@@ -1,6 +1,8 @@
 /* The command's front door: finds the verb. */
 #include "cmd.h"
 
+#include "drill_host.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"drill", cmd_drill, "run packetdrill scripts against the stack in virtual time, or against the kernel"},
     {"states", cmd_states, "the state machine as it is in the code: text, Markdown or a picture"},
     {"tour", cmd_tour, "play connections between kernel programs and lastack; show both ends' states"},
 };
@@ -46,6 +49,7 @@ static int help(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    cmd_shim(argc, argv);
     if (argc < 2) {
         usage(stderr);
         return EXIT_UNABLE;

@@ -66,10 +66,14 @@ bool netns_up(const char *interface, uint32_t queue, struct trouble *trouble) {
     return !error || fail(trouble, "cannot set the interface up", error, "");
 }
 
+/* An address as the kernel writes it: the length says which family. */
+static void put_addr(struct nlmsghdr *request, uint16_t attribute, const struct la_addr *addr) {
+    bool is4 = la_addr_is4(addr);
+    mnl_attr_put(request, attribute, is4 ? 4 : 16, is4 ? addr->bytes + 12 : addr->bytes);
+}
+
 bool netns_addr(const char *interface, const struct la_addr *addr, unsigned prefix_len, struct trouble *trouble) {
     bool is4 = la_addr_is4(addr);
-    const uint8_t *bytes = is4 ? addr->bytes + 12 : addr->bytes;
-    uint16_t len = is4 ? 4 : 16;
     _Alignas(struct nlmsghdr) char room[512];
     struct nlmsghdr *request = mnl_nlmsg_put_header(room);
     request->nlmsg_type = RTM_NEWADDR;
@@ -79,13 +83,33 @@ bool netns_addr(const char *interface, const struct la_addr *addr, unsigned pref
     message->ifa_prefixlen = (uint8_t)prefix_len;
     message->ifa_flags = is4 ? 0 : IFA_F_NODAD;
     message->ifa_index = if_nametoindex(interface);
-    mnl_attr_put(request, IFA_LOCAL, len, bytes);
-    mnl_attr_put(request, IFA_ADDRESS, len, bytes);
+    put_addr(request, IFA_LOCAL, addr);
+    put_addr(request, IFA_ADDRESS, addr);
     int error = ask(request);
     if (!error) return true;
     return fail(trouble,
                 is4 ? "cannot give the interface an IPv4 address" : "cannot give the interface an IPv6 address", error,
                 is4 ? "" : "Is IPv6 switched off (kernel parameter ipv6.disable=1)?");
+}
+
+bool netns_route(const char *interface, const struct la_addr *prefix, unsigned prefix_len,
+                 const struct la_addr *gateway, struct trouble *trouble) {
+    _Alignas(struct nlmsghdr) char room[512];
+    struct nlmsghdr *request = mnl_nlmsg_put_header(room);
+    request->nlmsg_type = RTM_NEWROUTE;
+    request->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
+    struct rtmsg *route = mnl_nlmsg_put_extra_header(request, sizeof *route);
+    route->rtm_family = la_addr_is4(prefix) ? AF_INET : AF_INET6;
+    route->rtm_dst_len = (uint8_t)prefix_len;
+    route->rtm_table = RT_TABLE_MAIN;
+    route->rtm_protocol = RTPROT_BOOT;
+    route->rtm_scope = RT_SCOPE_UNIVERSE;
+    route->rtm_type = RTN_UNICAST;
+    put_addr(request, RTA_DST, prefix);
+    put_addr(request, RTA_GATEWAY, gateway);
+    mnl_attr_put_u32(request, RTA_OIF, if_nametoindex(interface));
+    int error = ask(request);
+    return !error || fail(trouble, "cannot set the route", error, "");
 }
 
 /* Inside the user namespace we are root; outside we stay who we are. */
@@ -100,7 +124,7 @@ static bool map_ids(uid_t uid, gid_t gid) {
 
 bool netns_enter(struct trouble *trouble) {
     static const char advice[] =
-        "Run it as root (sudo lastack tour), or allow unprivileged user namespaces:\n"
+        "Run it as root (sudo), or allow unprivileged user namespaces:\n"
         "  sysctl user.max_user_namespaces=10000; Debian: kernel.unprivileged_userns_clone=1;\n"
         "  Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0; in a container: --privileged or "
         "--cap-add=SYS_ADMIN.";

@@ -1,4 +1,4 @@
-/* A network namespace of the tour's own: nothing of the host's network is touched or seen. */
+/* A network namespace of the command's own: nothing of the host's network is touched or seen. */
 #ifndef TOOL_TOUR_NETNS_H
 #define TOOL_TOUR_NETNS_H
 
@@ -14,6 +14,10 @@ bool netns_enter(struct trouble *trouble);
 
 /* Gives the interface an address, without duplicate address detection. */
 bool netns_addr(const char *interface, const struct la_addr *addr, unsigned prefix_len, struct trouble *trouble);
+
+/* A route to the prefix through the interface, by way of `gateway`. */
+bool netns_route(const char *interface, const struct la_addr *prefix, unsigned prefix_len,
+                 const struct la_addr *gateway, struct trouble *trouble);
 
 /* Sets the interface up, with a queue towards us of `queue` packets. */
 bool netns_up(const char *interface, uint32_t queue, struct trouble *trouble);

@@ -108,8 +108,8 @@ enum la_tcp_option {
     LA_TCP_QUICKACK = 12,
     LA_TCP_USER_TIMEOUT = 18, /* milliseconds; RFC 5482 */
     /* FreeBSD's, under numbers that no system uses. */
-    LA_TCP_KEEPINIT = 0x4642, /* seconds that a handshake may take */
-    LA_TCP_NOOPT = 0x4643,    /* no TCP option is offered, and none taken */
+    LA_TCP_KEEPINIT = 0x46410001, /* seconds that a handshake may take */
+    LA_TCP_NOOPT = 0x46410002,    /* no TCP option is offered, and none taken */
 };
 enum la_ip_option { LA_IP_TOS = 1, LA_IP_TTL = 2 };
 enum la_ipv6_option { LA_IPV6_UNICAST_HOPS = 16, LA_IPV6_V6ONLY = 26, LA_IPV6_TCLASS = 67 };

@@ -1,0 +1,40 @@
+/* A lastack stack as what a script runs against: virtual time, packets in memory, socket calls through la_sys. */
+#ifndef DRILL_STACK_TARGET_H
+#define DRILL_STACK_TARGET_H
+
+#include <lastack/drill.h>
+#include <lastack/stack.h>
+#include <lastack/sys.h>
+
+struct drill_sysctls; /* What shim_sysctl.c keeps: names that are known and that no setting stands for. */
+
+/* A packet that the stack has sent and the script has not asked for yet. */
+struct drill_sent {
+    struct drill_sent *next;
+    la_time at; /* Target time. */
+    size_t len;
+    uint8_t bytes[];
+};
+
+struct drill_stack_target {
+    struct la_drill_target target; /* First: the two addresses are the same. */
+    struct la_allocator alloc;
+    struct la_drill_options options;
+    const struct la_drill_host *host; /* May be NULL. */
+    struct la_stack *stack;
+    struct la_sys *sys;
+    int iface;
+    la_time now; /* The stack's clock: `epoch` more than the target's. */
+    la_time epoch;
+    struct la_sys_call *pending; /* The call that is under way, or NULL. */
+    struct drill_sent *first, **last;
+    bool output_blocked; /* `tc … pfifo limit 0`: what the stack sends is thrown away. */
+    bool out_of_memory;  /* A sent packet could not be kept. */
+    struct drill_sysctls *sysctls;
+};
+
+static inline struct drill_stack_target *drill_stack_of(struct la_drill_target *target) {
+    return (struct drill_stack_target *)target;
+}
+
+#endif

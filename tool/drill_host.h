@@ -1,0 +1,15 @@
+/* What scripts want from this machine: a shell whose administrator's commands speak to the stack, and Python. */
+#ifndef TOOL_DRILL_HOST_H
+#define TOOL_DRILL_HOST_H
+
+#include <lastack/drill.h>
+
+/* This process's own. It works in the current folder, which is the script's. Its temporary folder is made when a first
+ * command needs it and goes away when the process ends. */
+const struct la_drill_host *drill_host(void);
+
+/* Called under the name of an administrator's command by a shell that drill_host has started: does what that command
+ * does on the stack, and ends the process with its status. Returns when this is a call of another kind. */
+void cmd_shim(int argc, char **argv);
+
+#endif

@@ -1,0 +1,73 @@
+#define _GNU_SOURCE
+#include "look.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define PIPE_WIDTH 160
+#define LEAST_WIDTH 60
+
+struct look look_of_output(void) {
+    const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+    struct look look = {.terminal = isatty(STDOUT_FILENO), .width = PIPE_WIDTH};
+    struct winsize size;
+    setlocale(LC_CTYPE, "");
+    look.colours = look.terminal && !(no_colour && *no_colour) && !(term && !strcmp(term, "dumb"));
+    look.drawn = look.terminal && !strcmp(nl_langinfo(CODESET), "UTF-8");
+    if (look.terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col) look.width = size.ws_col;
+    if (look.width < LEAST_WIDTH) look.width = LEAST_WIDTH;
+    return look;
+}
+
+void look_paint(const struct look *look, const char *code, const char *format, ...) {
+    va_list args;
+    bool on = look->colours && *code;
+    if (on) printf("\033[%sm", code);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    if (on) fputs("\033[0m", stdout);
+}
+
+void look_spaces(int n) {
+    if (n > 0) printf("%*s", n, "");
+}
+
+void look_repeat(const char *text, int n) {
+    for (; n > 0; n--) fputs(text, stdout);
+}
+
+int look_width(const char *text) {
+    int width = 0;
+    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+/* The bytes of the UTF-8 character that begins here; 0: none does (RFC 3629, 4). */
+static size_t utf8_length(const unsigned char *at) {
+    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < len; i++)
+        if ((at[i] & 0xc0) != 0x80) return 0;
+    bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
+    bool beyond = (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f);
+    /* U+FFFE and U+FFFF are no characters of XML. */
+    bool none = at[0] == 0xef && at[1] == 0xbf && at[2] > 0xbd;
+    return overlong || beyond || none ? 0 : len;
+}
+
+char *look_clean(const char *text) {
+    char *copy = strdup(text);
+    for (unsigned char *at = (unsigned char *)copy; at && *at;) {
+        size_t len = utf8_length(at);
+        bool control = *at == 0x7f || (*at < 0x20 && *at != '\n' && *at != '\t');
+        if (!len || control) *at = '?';
+        at += len && !control ? len : 1;
+    }
+    return copy;
+}
