@@ -135,8 +135,9 @@ static const struct row rows[] = {
         "An RST does not end TIME_WAIT (RFC 1337).")
     TCP(tw_reuse, UNIT_BOOL, "net.ipv4.tcp_tw_reuse", 0, 1, 0, 0, 0,
         "A connect may take over a tuple that has been in TIME_WAIT for a second, where timestamps are in use.")
-    TCP(tw_syn, UNIT_COUNT, "lastack.tcp_tw_syn", 0, 1, TW_SYN_ACK, TW_SYN_DROP, TW_SYN_ACK,
-        "A SYN with an old sequence number that meets TIME_WAIT is answered by an ACK (0) or dropped (1).")
+    TCP(tw_syn, UNIT_COUNT, "lastack.tcp_tw_syn", 0, 2, TW_SYN_ACK, TW_SYN_SYNCHRONIZED, TW_SYN_ACK,
+        "A SYN that meets TIME_WAIT: a higher one begins anew, an old one is answered by an ACK (0) or dropped (1); or "
+        "all are treated as in any synchronized state (2).")
     TCP(tw_max, UNIT_COUNT, "net.ipv4.tcp_max_tw_buckets", 0, 1 << 28, 262144, 27767, 262144,
         "TIME_WAIT and FIN_WAIT_2 records at most.")
     TCP(orphans_max, UNIT_COUNT, "net.ipv4.tcp_max_orphans", 0, 1 << 28, 262144, 262144, 262144,
@@ -145,8 +146,8 @@ static const struct row rows[] = {
         "Retransmissions for a connection without owner before it ends; 0 means 8.")
     TCP(shut_rd, UNIT_COUNT, "lastack.tcp_shut_rd", 0, 1, SHUT_RD_ACCEPT, SHUT_RD_DISCARD, SHUT_RD_ACCEPT,
         "Data that arrives after SHUT_RD can be read (0) or is acknowledged and thrown away (1).")
-    TCP(closing_resend_fin, UNIT_BOOL, "lastack.tcp_closing_resend_fin", 0, 1, 0, 1, 0,
-        "In CLOSING, an old segment is answered by the FIN again rather than by a bare ACK.")
+    TCP(ack_resends_fin, UNIT_BOOL, "lastack.tcp_ack_resends_fin", 0, 1, 0, 1, 0,
+        "While the FIN is unacknowledged, ACKs carry it again (but for challenges).")
 
     /* Opening. */
     TCP(syn_retries, UNIT_COUNT, "net.ipv4.tcp_syn_retries", 0, 127, 6, 6, 7,
@@ -211,6 +212,8 @@ static const struct row rows[] = {
         "Receive buffers grow with what the program reads.")
     TCP(sockbuf_doubled, UNIT_BOOL, "lastack.tcp_sockbuf_doubled", 0, 1, 1, 0, 0,
         "getsockopt tells twice the SO_SNDBUF and SO_RCVBUF that were set.")
+    TCP(window_rule, UNIT_COUNT, "lastack.tcp_window_rule", 0, 1, WINDOW_STEPS, WINDOW_ALL, WINDOW_STEPS,
+        "The window opens by worthwhile steps (0), or all room is told and what fits is taken, told or not (1).")
     TCP(rcvbuf_mss_rounded, UNIT_BOOL, "lastack.tcp_rcvbuf_mss_rounded", 0, 1, 0, 1, 0,
         "Receive buffers are rounded up to a multiple of the MSS.")
     TCP(wscale_fixed, UNIT_WSCALE, "lastack.tcp_wscale", 0, 14, 255, 255, 255,

@@ -125,7 +125,7 @@ struct sys_file *sys_fd_file(const struct la_sys *sys, int fd);
 int sys_fd_lowest(struct la_sys *sys, unsigned least);
 /* Makes `fd`, from sys_fd_lowest, refer to the file. Returns it. */
 int sys_fd_install(struct la_sys *sys, int fd, struct sys_file *file, bool cloexec);
-/* Tells a lingering socket, or a handle that is to be closed, that it is over. */
+/* A lingering close is over: the file goes, unless a call waits for it. */
 void sys_socket_closed(struct la_sys *sys, struct sys_file *file);
 
 /* --- How a handler gets at its call --- */
@@ -160,7 +160,9 @@ int sys_addr_put(const struct sys_socket *s, const struct la_endpoint *endpoint,
 
 /* --- option.c --- */
 
+/* Sets on a fresh la_sock what was set on its predecessor. */
 void sys_option_replay(struct la_sys *sys, struct sys_socket *s);
+/* -EOPNOTSUPP, with the reason, for a name of Linux's that is refused; otherwise 0 and NULL. */
 int sys_option_refusal(int level, int name, const char **why);
 
 /* --- tcp_info.c --- */
@@ -195,6 +197,7 @@ unsigned sys_file_mask(struct la_sys *sys, struct sys_file *file);
 void sys_epoll_wake(struct sys_file *file, unsigned mask);
 /* The file is closed: nobody watches it any more, and it watches nothing. */
 void sys_epoll_forget(struct la_sys *sys, struct sys_file *file);
+/* Whether an epoll has something to report. */
 bool sys_epoll_any(struct la_sys *sys, struct sys_file *file);
 
 /* --- The calls --- */

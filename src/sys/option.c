@@ -226,7 +226,7 @@ static int read_value(int level, const void *value, size_t *len, uint8_t bytes[V
 static bool level_fits(const struct sys_socket *s, int level) {
     if (level == LA_IPPROTO_IPV6) return s->family == LA_AF_INET6;
     if (level == LA_IPPROTO_TCP) return s->type == LA_SOCK_STREAM;
-    return true;
+    return level == LA_SOL_SOCKET || level == LA_IPPROTO_IP;
 }
 
 static int set_option(struct la_sys *sys, struct sys_socket *s, int level, int name, const void *value, size_t len) {
@@ -329,7 +329,7 @@ static int get_option(struct la_sys *sys, struct sys_file *file, int level, int 
     struct sys_socket *s = &file->socket;
     const struct option_row *row = find(level, name);
     size_t len = name == LA_SO_LINGER && level == LA_SOL_SOCKET ? sizeof(struct la_linger) : sizeof(int);
-    if (!level_fits(s, level)) return -ENOPROTOOPT;
+    if (!level_fits(s, level)) return s->family == LA_AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT; /* Linux's words. */
     int own = get_own(sys, file, level, name, to);
     if (own) return own;
     int error = la_getsockopt(sys->stack, s->sock, level, name, to, &len);

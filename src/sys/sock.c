@@ -89,10 +89,12 @@ static int renew(struct la_sys *sys, struct sys_file *file) {
 
 /* --- Names --- */
 
-/* Linux takes AF_UNSPEC for AF_INET when it asks for the wildcard. */
+/* Linux takes AF_UNSPEC for AF_INET when it asks for the wildcard, and no AF_INET for an AF_INET6 socket. */
 static int bind_address(const struct sys_socket *s, const void *from, int len, struct la_endpoint *local) {
     struct sockaddr_in in;
     int family = sys_addr_family(from, len);
+    if (family == AF_INET && s->family == AF_INET6)
+        return (size_t)len < sizeof(struct sockaddr_in6) ? -EINVAL : -EAFNOSUPPORT;
     if (family != AF_UNSPEC || s->family != AF_INET || (size_t)len < sizeof in)
         return sys_addr_get(s, from, len, local);
     memcpy(&in, from, sizeof in);
@@ -109,7 +111,6 @@ int64_t sys_bind(struct la_sys *sys, struct la_sys_call *call) {
     struct sys_socket *s = &file->socket;
     error = bind_address(s, sys_pointer(call, 1), sys_int(call, 2), &local);
     if (error) return error;
-    /* Linux binds an AF_INET6 socket to AF_INET6 addresses alone. */
     error = la_bind(sys->stack, s->sock, &local);
     if (error) return error;
     s->bound = la_getsockname(sys->stack, s->sock, &s->local) == 0;

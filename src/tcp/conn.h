@@ -23,6 +23,7 @@ enum tcp_marks {
     MARK_REXMIT = 4,     /* Send the segment at snd_una again, whatever cwnd says. */
     MARK_PROBE = 8,      /* Send one byte into a zero window. */
     MARK_KEEPALIVE = 16, /* Send a keepalive probe. */
+    MARK_CHALLENGE = 32, /* The ACK is a challenge (RFC 5961): nothing goes with it. */
 };
 
 /* The kinds of wheel nodes in tcp/. 0 is the IP layer's. */
@@ -237,6 +238,8 @@ struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *
 /* open.c: what an active and a passive open share. */
 /* The largest payload, without options, that a packet of the path holds and TCP_MAXSEG (0: none) allows. */
 uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_mss);
+/* What our SYN offers: as the interface is, whatever the path beyond it may be (RFC 6691, 2; RFC 1191, 3.1). */
+uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t user_mss);
 /* What the peer's SYN offers, or the default of its family. */
 uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o);
 /* The window field of a SYN, where it is never scaled. */
@@ -295,6 +298,11 @@ void tcp_ack_syn(struct tcp_conn *c, seq ack);
 enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in);
 uint32_t tcp_recv_window(const struct tcp_conn *c);
+/* Behind the last byte that is taken: what was promised or, by WINDOW_ALL, what fits. */
+seq tcp_recv_edge(const struct tcp_conn *c);
+/* Data in a SYN that crosses ours is kept, unacknowledged, until the connection is established (RFC 9293, 3.10.7.3). */
+void tcp_recv_early(struct tcp_conn *c, const struct tcp_seg *syn);
+void tcp_recv_opened(struct tcp_conn *c);
 /* The window field to send, and with it the promise that it is: rcv_adv. */
 uint16_t tcp_recv_advertise(struct tcp_conn *c);
 void tcp_recv_consume(struct tcp_conn *c, uint32_t len);
@@ -348,6 +356,8 @@ void tcp_reply_send(struct tcp *tcp, const struct tcp_reply *r);
 uint16_t tcp_zone_of(const struct tcp_in *in);
 /* RST for an arrived segment (RFC 9293, 3.5.2 and 3.10.7.1). */
 void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in);
+/* The same with a TTL (0: the default) and a TOS. */
+void tcp_reply_rst_as(struct tcp *tcp, const struct tcp_in *in, uint8_t ttl, uint8_t tos);
 /* RST or ACK of a connection, sent now, because the object is about to go. */
 void tcp_reply_conn(struct tcp_conn *c, uint16_t flags);
 

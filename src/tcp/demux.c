@@ -40,14 +40,23 @@ struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *
     return best;
 }
 
-/* RFC 9293, 3.10.7.1: CLOSED. An RST is dropped, anything else is answered with RST. */
+/* The socket that is bound to where a segment has come, and does not listen; NULL when there is none. */
+static const struct tcp_conn *bound_socket(const struct tcp *tcp, const struct tcp_key *key) {
+    for (struct tcp_conn *c = tcp_port_chain(tcp, key->local_port); c; c = tcp_port_chain_next(c))
+        if (c->state == LA_CLOSED && (ip_is_any(&c->key.local) || la_addr_equal(&c->key.local, &key->local))) return c;
+    return NULL;
+}
+
+/* RFC 9293, 3.10.7.1: CLOSED. An RST is dropped, anything else is answered with RST, which looks as a bound socket's
+ * segments do. */
 static void closed(struct tcp *tcp, const struct tcp_in *in) {
+    const struct tcp_conn *c = bound_socket(tcp, &in->key);
     if (in->seg.flags & TCP_RST) {
         env_drop(tcp->env, LA_D_TCP_NO_CONN_RST);
         return;
     }
     env_drop(tcp->env, LA_D_TCP_NO_CONN);
-    tcp_reply_rst(tcp, in);
+    tcp_reply_rst_as(tcp, in, c ? c->ttl : 0, c ? c->tos : 0);
 }
 
 static void no_connection(struct tcp *tcp, struct tcp_in *in) {

@@ -23,6 +23,7 @@ static enum tcp_verdict syn_sent_ack_rst(struct tcp_conn *c, struct tcp_in *in) 
         return GONE;
     }
     if (!(s->flags & TCP_SYN)) return tcp_drop(c, LA_D_SYN_SENT_NO_SYN), STOP;
+    if (s->flags & TCP_FIN && c->tcp->params.drop_synfin) return tcp_drop(c, LA_D_SYN_FIN), STOP;
     return GO_ON;
 }
 
@@ -39,6 +40,7 @@ static enum tcp_verdict syn_sent(struct tcp_conn *c, struct tcp_in *in) {
         tcp_set_state(c, LA_SYN_RCVD, LA_CAUSE_SEGMENT, in->what);
         c->snd_nxt = c->snd_una; /* SYN goes again, this time with an ACK. */
         c->backoff = 0;
+        tcp_recv_early(c, s);
         tcp_mark(c, MARK_SEND);
         return STOP;
     }

@@ -101,7 +101,7 @@ void tcp_listen_input(struct tcp_conn *listener, struct tcp_in *in, const struct
     } else if (!(flags & TCP_SYN)) {
         env_drop(env, LA_D_LISTEN_NO_SYN);
     } else if ((flags & TCP_FIN) && listener->tcp->params.drop_synfin) {
-        env_drop(env, LA_D_LISTEN_SYN_FIN);
+        env_drop(env, LA_D_SYN_FIN);
     } else if (tcp_accept_full(listener)) {
         env_drop(env, LA_D_ACCEPT_FULL);
     } else {

@@ -21,6 +21,10 @@ uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_ms
     return user_mss && user_mss < mss ? user_mss : mss;
 }
 
+uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t user_mss) {
+    return tcp_path_mss(peer, (uint16_t)ip_iface(tcp->ip, iface)->mtu, user_mss);
+}
+
 uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o) {
     if (o->has_mss) return o->mss;
     return la_addr_is4(peer) ? tcp->params.mss_default_v4 : tcp->params.mss_default_v6;

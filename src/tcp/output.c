@@ -30,7 +30,7 @@ static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
     bool answer = c->state == LA_SYN_RCVD;
     if (c->is.noopt) return;
     o->has_mss = true;
-    o->mss = tcp_path_mss(&c->key.peer, c->path.mtu, c->user_mss);
+    o->mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->user_mss);
     if (params->syn_drop_options && c->backoff > 2) return; /* Something on the path may not like the others. */
     o->has_wscale = answer ? c->is.wscale_on : params->window_scaling;
     o->wscale = c->rcv_wscale;
@@ -193,10 +193,12 @@ uint16_t tcp_zone_of(const struct tcp_in *in) {
     return ip_is_link_local(&in->key.peer) ? (uint16_t)(in->datagram->iface + 1) : 0;
 }
 
+void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in) { tcp_reply_rst_as(tcp, in, 0, 0); }
+
 /* RFC 9293, 3.10.7.1: with an ACK the RST takes its number from it, otherwise it acknowledges the segment. */
-void tcp_reply_rst(struct tcp *tcp, const struct tcp_in *in) {
+void tcp_reply_rst_as(struct tcp *tcp, const struct tcp_in *in, uint8_t ttl, uint8_t tos) {
     const struct tcp_seg *s = &in->seg;
-    struct tcp_reply r = {.key = in->key, .zone = tcp_zone_of(in), .flags = TCP_RST};
+    struct tcp_reply r = {.key = in->key, .zone = tcp_zone_of(in), .flags = TCP_RST, .ttl = ttl, .tos = tos};
     if (s->flags & TCP_ACK) {
         r.seq = s->ack;
     } else {

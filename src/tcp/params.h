@@ -15,8 +15,15 @@ enum shut_rd_rule {
 
 /* What a SYN does that meets TIME_WAIT with a sequence number that is not higher (C36). */
 enum tw_syn_rule {
-    TW_SYN_ACK,  /* RFC 9293, 3.10.7.4: an ACK answers it. */
-    TW_SYN_DROP, /* Nothing answers it. */
+    TW_SYN_ACK,          /* RFC 9293, 3.10.7.4: an ACK answers it. */
+    TW_SYN_DROP,         /* Nothing answers it. */
+    TW_SYN_SYNCHRONIZED, /* As in any synchronized state, by syn_strict; a higher one does not take over either. */
+};
+
+/* How the window opens. */
+enum window_rule {
+    WINDOW_STEPS, /* RFC 9293, 3.8.6.2.2: by steps of a segment or half the buffer; what was told is what is taken. */
+    WINDOW_ALL,   /* FreeBSD: all room is told, unless it is too small; what fits into the buffer is taken. */
 };
 
 /* Which ICMP errors end a connection that is still opening (RFC 5461). */
@@ -35,16 +42,16 @@ enum ecn_rule {
 
 struct tcp_params {
     /* Closing. */
-    la_time msl;             /* TIME_WAIT lasts twice this. Linux 30 s, RFC 120 s. */
-    la_time fin_timeout;     /* FIN_WAIT_2 without owner. */
-    bool rfc1337;            /* RSTs do not end TIME_WAIT. */
-    bool tw_reuse;           /* connect() may take over a tuple in TIME_WAIT after 1 s, with timestamps. */
-    uint8_t tw_syn;          /* enum tw_syn_rule */
-    uint32_t tw_max;         /* TIME_WAIT and FIN_WAIT_2 records at most. */
-    uint32_t orphans_max;    /* Connections without owner at most. */
-    uint8_t orphan_retries;  /* Retransmissions in FIN_WAIT_1, CLOSING, LAST_ACK without owner. 0: 8. */
-    uint8_t shut_rd;         /* enum shut_rd_rule */
-    bool closing_resend_fin; /* In CLOSING, an old segment is answered by FIN again (BSD) rather than by a bare ACK. */
+    la_time msl;            /* TIME_WAIT lasts twice this. Linux 30 s, RFC 120 s. */
+    la_time fin_timeout;    /* FIN_WAIT_2 without owner. */
+    bool rfc1337;           /* RSTs do not end TIME_WAIT. */
+    bool tw_reuse;          /* connect() may take over a tuple in TIME_WAIT after 1 s, with timestamps. */
+    uint8_t tw_syn;         /* enum tw_syn_rule */
+    uint32_t tw_max;        /* TIME_WAIT and FIN_WAIT_2 records at most. */
+    uint32_t orphans_max;   /* Connections without owner at most. */
+    uint8_t orphan_retries; /* Retransmissions in FIN_WAIT_1, CLOSING, LAST_ACK without owner. 0: 8. */
+    uint8_t shut_rd;        /* enum shut_rd_rule */
+    bool ack_resends_fin;   /* While our FIN is unacknowledged, every ACK but a challenge carries it again (BSD). */
 
     /* Opening. */
     uint8_t syn_retries;
@@ -72,6 +79,7 @@ struct tcp_params {
     uint32_t sndbuf_min, sndbuf, sndbuf_max;
     bool rcvbuf_autotune;    /* Receive buffers grow to rcvbuf_max with what the program reads. */
     bool sockbuf_doubled;    /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
+    uint8_t window_rule;     /* enum window_rule */
     bool rcvbuf_mss_rounded; /* Round up to a multiple of the MSS (FreeBSD). */
     uint8_t wscale_fixed;    /* 255: from rcvbuf_max. */
 

@@ -39,6 +39,7 @@ uint32_t tcp_recv_window(const struct tcp_conn *c) {
     uint32_t could = room(c);
     if (could <= now) return now;
     uint32_t mss = c->peer_mss ? c->mss : 0;
+    if (c->tcp->params.window_rule == WINDOW_ALL) return could < c->rcvbuf / 4 && could < mss ? now : could;
     uint32_t step = c->rcvbuf / 2 < mss ? c->rcvbuf / 2 : mss;
     return could - now >= step ? could : now;
 }
@@ -49,7 +50,8 @@ uint32_t tcp_recv_window(const struct tcp_conn *c) {
 uint16_t tcp_recv_advertise(struct tcp_conn *c) {
     uint32_t unit = 1u << c->rcv_wscale, mask = ~(unit - 1);
     uint32_t now = seq_gt(c->rcv_adv, c->rcv_nxt) ? seq_len(c->rcv_nxt, c->rcv_adv) : 0;
-    uint32_t window = tcp_recv_window(c) & mask, keep = (now + unit - 1) & mask;
+    bool all = c->tcp->params.window_rule == WINDOW_ALL; /* A unit that is not quite free is told, too. */
+    uint32_t window = (tcp_recv_window(c) + (all ? unit - 1 : 0)) & mask, keep = (now + unit - 1) & mask;
     if (keep > window && tcp_unread(c) + keep <= c->rcvbuf + unit) window = keep;
     if (window >> c->rcv_wscale > UINT16_MAX) window = (uint32_t)UINT16_MAX << c->rcv_wscale;
     c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
@@ -58,6 +60,12 @@ uint16_t tcp_recv_advertise(struct tcp_conn *c) {
 
 static void readable(struct tcp_conn *c, uint32_t bits) {
     if (c->is.owned) event_post(c->tcp->events, &c->event, bits);
+}
+
+seq tcp_recv_edge(const struct tcp_conn *c) {
+    if (c->tcp->params.window_rule == WINDOW_STEPS || !tcp_synchronized(c)) return c->rcv_adv;
+    uint32_t used = tcp_unread(c);
+    return seq_max(c->rcv_adv, seq_add(c->rcv_nxt, used < c->rcvbuf ? c->rcvbuf - used : 0));
 }
 
 /* Cuts what lies left of rcv_nxt and right of the window. A FIN beyond the window is cut with it. */
@@ -69,7 +77,8 @@ static void trim(struct tcp_conn *c, struct tcp_seg *s) {
         s->data.len -= old;
         s->seq = seq_add(s->seq, old);
     }
-    uint32_t fits = seq_lt(s->seq, c->rcv_adv) ? seq_len(s->seq, c->rcv_adv) : 0;
+    seq edge = tcp_recv_edge(c);
+    uint32_t fits = seq_lt(s->seq, edge) ? seq_len(s->seq, edge) : 0;
     if (s->data.len <= fits) return;
     s->data.len = fits;
     s->flags &= (uint16_t)~TCP_FIN;
@@ -102,7 +111,8 @@ static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
     }
     c->bytes_in += seq_len(c->rcv_nxt, to);
     c->rcv_nxt = to;
-    c->dupacks_owed = 0; /* They would not be duplicates any more. */
+    c->rcv_adv = seq_max(c->rcv_adv, to); /* By WINDOW_ALL it may have been more than was promised. */
+    c->dupacks_owed = 0;                  /* They would not be duplicates any more. */
     if (c->is.read_shut && c->tcp->params.shut_rd == SHUT_RD_DISCARD) {
         tcp_recv_discard(c);
     } else {
@@ -168,6 +178,27 @@ enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
         out_of_order(c, s);
     }
     return GO_ON;
+}
+
+void tcp_recv_early(struct tcp_conn *c, const struct tcp_seg *syn) {
+    struct tcp_seg s = *syn;
+    if (!s.data.len) return;
+    s.seq = seq_add(s.seq, 1);
+    s.flags = 0;
+    trim(c, &s);
+    if (s.data.len && store(c, s.seq, &s.data))
+        ranges_add(&c->ooo, c->tcp->env, s.seq, seq_add(s.seq, (uint32_t)s.data.len));
+}
+
+void tcp_recv_opened(struct tcp_conn *c) {
+    if (!c->ooo.count || !seq_eq(c->ooo.at[0].from, c->rcv_nxt)) return;
+    seq to = c->ooo.at[0].to;
+    ranges_trim(&c->ooo, c->tcp->env, to);
+    c->bytes_in += seq_len(c->rcv_nxt, to);
+    c->rcv_nxt = to;
+    c->rcv_adv = seq_max(c->rcv_adv, to);
+    readable(c, LA_EV_READABLE);
+    tcp_mark(c, MARK_ACK);
 }
 
 /* RFC 9293, 3.10.7.4, eighth: the FIN's turn has come when everything before it is there. */

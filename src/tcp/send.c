@@ -107,17 +107,25 @@ seq tcp_send_bare_seq(const struct tcp_conn *c) {
     return c->timer_at[LA_TIMER_PERSIST] != LA_NEVER ? c->snd_nxt : c->snd_max;
 }
 
+/* BSD: an ACK of a connection that has sent its FIN and got no answer to it is the FIN again. */
+static bool fin_goes_again(const struct tcp_conn *c, unsigned marks) {
+    return c->tcp->params.ack_resends_fin && !(marks & MARK_CHALLENGE) && c->is.fin_queued &&
+           seq_gt(c->snd_max, c->snd_end) && seq_leq(c->snd_una, c->snd_end) && seq_eq(c->snd_nxt, c->snd_max);
+}
+
 bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) return plan_opening(c, plan);
     if (!tcp_synchronized(c)) return false;
     unsigned marks = c->marks;
-    c->marks &= (uint8_t) ~(MARK_REXMIT | MARK_PROBE | MARK_KEEPALIVE);
+    c->marks &= (uint8_t) ~(MARK_REXMIT | MARK_PROBE | MARK_KEEPALIVE | MARK_CHALLENGE);
     if (marks & MARK_REXMIT && plan_again(c, plan)) return true;
     if (marks & MARK_PROBE && plan_probe(c, plan)) return true;
     /* A duplicate ACK says nothing else, and only a bare one has room for SACK (RFC 5681, 2; RFC 2018, 4). */
     if (marks & MARK_ACK && c->dupacks_owed) return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
     if (marks & (MARK_SEND | MARK_REXMIT) && plan_data(c, plan)) return true;
     if (marks & MARK_KEEPALIVE) return plan_is(plan, seq_sub(c->snd_una, 1), 0, TCP_ACK, true);
+    if (marks & MARK_ACK && fin_goes_again(c, marks))
+        return plan_is(plan, seq_sub(c->snd_max, 1), 0, TCP_FIN | TCP_ACK, true);
     if (marks & MARK_ACK) return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
     return false;
 }

@@ -145,7 +145,8 @@ static void restart(struct tcp *tcp, uint32_t index) {
     arm(tcp);
 }
 
-static void fill(const struct tcp_conn *c, struct tw_record *r) {
+static void fill(struct tcp_conn *c, struct tw_record *r) {
+    if (c->tcp->params.window_rule == WINDOW_ALL) tcp_recv_advertise(c);
     r->key = c->key;
     r->snd_nxt = c->snd_max;
     r->rcv_nxt = c->rcv_nxt;
@@ -265,7 +266,8 @@ static uint32_t find(const struct tcp *tcp, const struct tcp_key *key) {
 bool tcp_timewait_has(const struct tcp *tcp, const struct tcp_key *key) { return find(tcp, key) != POOL_NONE; }
 
 static void answer(struct tcp *tcp, const struct tw_record *r, uint16_t flags) {
-    struct tcp_reply reply = {.key = r->key, .seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = flags, .wnd = r->wnd};
+    struct tcp_reply reply = {.key = r->key, .seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = flags};
+    if (!(flags & TCP_RST)) reply.wnd = r->wnd;
     if (r->ts_on) {
         reply.opt.has_ts = true;
         reply.opt.ts_val = tcp_clock_ms(tcp) + tcp_ts_offset(tcp, &r->key);
@@ -311,8 +313,23 @@ static bool old_timestamp(const struct tw_record *r, const struct tcp_seg *s) {
     return r->ts_on && s->opt.has_ts && (int32_t)(s->opt.ts_val - r->ts_recent) < 0;
 }
 
+/* A SYN by the rules of synchronized states: RFC 5961 challenges it, RFC 793 resets where it is in the window. */
+static enum tw_answer syn_as_synchronized(struct tcp *tcp, uint32_t index, const struct tcp_in *in) {
+    const struct tw_record *r = at(tcp, index);
+    uint32_t wnd = (uint32_t)r->wnd << r->rcv_wscale;
+    env_drop(tcp->env, LA_D_TW_OLD);
+    if (tcp->params.syn_strict || !seq_within(in->seg.seq, r->rcv_nxt, wnd ? wnd : 1)) {
+        answer_bare(tcp, r, &in->seg);
+        return TW_DONE;
+    }
+    answer(tcp, r, TCP_RST | TCP_ACK);
+    end(tcp, index, LA_CAUSE_SEGMENT, in->what);
+    return TW_DONE;
+}
+
 static enum tw_answer syn(struct tcp *tcp, uint32_t index, struct tcp_in *in, struct iss_floor *floor) {
     struct tw_record *r = at(tcp, index);
+    if (tcp->params.tw_syn == TW_SYN_SYNCHRONIZED) return syn_as_synchronized(tcp, index, in);
     bool only_syn = (in->seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
     struct tcp_conn *listener = tcp_find_listener(tcp, &in->key, in->datagram->iface);
     bool wanted = only_syn && !r->fin_wait_2 && listener;

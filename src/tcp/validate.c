@@ -23,7 +23,7 @@ static void challenge(struct tcp_conn *c, enum la_drop why) {
     tcp_drop(c, why);
     if (!may_challenge(c)) return;
     env_count(c->tcp->env, LA_C_CHALLENGE_ACKS);
-    tcp_mark(c, MARK_ACK);
+    tcp_mark(c, MARK_ACK | MARK_CHALLENGE);
 }
 
 static bool paws_old(const struct tcp_conn *c, const struct tcp_seg *s) {
@@ -44,7 +44,7 @@ static bool fails_paws(struct tcp_conn *c, const struct tcp_seg *s) {
 /* RFC 9293, 3.10.7.4: the four cases of table 6. */
 static bool in_window(const struct tcp_conn *c, const struct tcp_seg *s) {
     uint32_t len = s->flags & TCP_RST ? 0 : tcp_seg_len(s); /* RFC 1122, 4.2.2.12: an RST's text is not data. */
-    uint32_t wnd = seq_len(c->rcv_nxt, c->rcv_adv);
+    uint32_t wnd = seq_len(c->rcv_nxt, tcp_recv_edge(c));
     if (len == 0) return wnd == 0 ? seq_eq(s->seq, c->rcv_nxt) : seq_within(s->seq, c->rcv_nxt, wnd);
     if (wnd == 0) return false;
     return seq_within(s->seq, c->rcv_nxt, wnd) || seq_within(seq_add(s->seq, len - 1), c->rcv_nxt, wnd) ||
@@ -63,10 +63,6 @@ static void out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
     if (s->flags & TCP_SYN && c->state != LA_SYN_RCVD) {
         if (may_challenge(c)) tcp_mark(c, MARK_ACK);
         return;
-    }
-    if (old && c->state == LA_CLOSING && c->tcp->params.closing_resend_fin) {
-        c->snd_nxt = c->snd_una;
-        tcp_mark(c, MARK_SEND);
     }
     if (tcp_seg_len(s) || may_challenge(c)) tcp_mark(c, MARK_ACK);
 }
@@ -153,6 +149,7 @@ static enum tcp_verdict syn_rcvd_ack(struct tcp_conn *c, struct tcp_in *in) {
     c->snd_wl2 = s->ack;
     tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, in->what);
     tcp_open_done(c);
+    tcp_recv_opened(c);
     if (c->is.fin_queued) tcp_set_state(c, LA_FIN_WAIT_1, LA_CAUSE_CALL, LA_CALL_SHUTDOWN);
     tcp_mark(c, MARK_SEND);
     return GO_ON;

@@ -235,7 +235,7 @@ static void syn_with_fin_to_a_listener_is_dropped(void **unused) {
     u_listen(1);
     rx(SEG(.seq = R(0), .flags = SYN | FIN));
     tx_none();
-    drop(LA_D_LISTEN_SYN_FIN);
+    drop(LA_D_SYN_FIN);
 }
 
 static void a_connection_over_ipv6_opens_both_ways(void **unused) {

@@ -138,7 +138,7 @@ static void test_profiles_hold_what_their_systems_do(void **state) {
     assert_int_equal(f.tcp.rto_slop, 200 * LA_MS);
     assert_int_equal(f.tcp.icmp_opening, ICMP_OPENING_BSD);
     assert_int_equal(f.tcp.layout.order[1], TCPOPT_WSCALE);
-    assert_true(f.tcp.layout.eol_padding && f.tcp.closing_resend_fin && !f.tcp.listen_synack_rst);
+    assert_true(f.tcp.layout.eol_padding && f.tcp.ack_resends_fin && !f.tcp.listen_synack_rst);
     fresh(&f, "rfc");
     assert_int_equal(f.tcp.msl, 120 * LA_SECOND);
     assert_int_equal(f.tcp.rto_min, LA_SECOND);

@@ -74,7 +74,7 @@ static void what_arrives_follows_the_order_rst_ack_syn(void **state) {
         {TCP_SYN | TCP_ACK, TCP_RST, LA_D_LISTEN_ACK},
         {TCP_ACK, TCP_RST, LA_D_LISTEN_ACK},
         {TCP_FIN, 0, LA_D_LISTEN_NO_SYN},
-        {TCP_SYN | TCP_FIN, 0, LA_D_LISTEN_SYN_FIN},
+        {TCP_SYN | TCP_FIN, 0, LA_D_SYN_FIN},
         {TCP_SYN, TCP_SYN | TCP_ACK, LA_D_NONE},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++) {
