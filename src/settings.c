@@ -212,8 +212,9 @@ static const struct row rows[] = {
         "Receive buffers grow with what the program reads.")
     TCP(sockbuf_doubled, UNIT_BOOL, "lastack.tcp_sockbuf_doubled", 0, 1, 1, 0, 0,
         "getsockopt tells twice the SO_SNDBUF and SO_RCVBUF that were set.")
-    TCP(window_rule, UNIT_COUNT, "lastack.tcp_window_rule", 0, 1, WINDOW_STEPS, WINDOW_ALL, WINDOW_STEPS,
-        "The window opens by worthwhile steps (0), or all room is told and what fits is taken, told or not (1).")
+    TCP(window_rule, UNIT_COUNT, "lastack.tcp_window_rule", 0, 2, WINDOW_STEPS, WINDOW_ALL, WINDOW_STEPS,
+        "The window opens by worthwhile steps (0), or all room is told and what fits is taken, told or not: rounded up to "
+        "what scaling can tell (1), or down (2).")
     TCP(rcvbuf_mss_rounded, UNIT_BOOL, "lastack.tcp_rcvbuf_mss_rounded", 0, 1, 0, 1, 0,
         "Receive buffers are rounded up to a multiple of the MSS.")
     TCP(wscale_fixed, UNIT_WSCALE, "lastack.tcp_wscale", 0, 14, 255, 255, 255,
@@ -224,6 +225,8 @@ static const struct row rows[] = {
         "An RST must hit RCV.NXT exactly (RFC 5961) rather than fall into the window (RFC 793).")
     TCP(syn_strict, UNIT_BOOL, "lastack.tcp_syn_strict", 0, 1, 1, 1, 1,
         "A SYN on a synchronized connection is challenged (RFC 5961) rather than ending it (RFC 793).")
+    TCP(rst_error_by_state, UNIT_BOOL, "lastack.tcp_rst_error_by_state", 0, 1, 1, 0, 0,
+        "After an RST, the owner is told EPIPE in CLOSE_WAIT and nothing in CLOSING and LAST_ACK, rather than ECONNRESET.")
     TCP(challenge_per_second, UNIT_COUNT, "net.ipv4.tcp_challenge_ack_limit", 0, INT32_MAX, 2, 5, 2,
         "Challenge ACKs a second at most for each connection; 0 sets no bound.")
 

@@ -80,8 +80,8 @@ static bool set_on(struct drill_plan *plan, const char *option, const char *valu
 }
 
 static bool set_profile(struct drill_plan *plan, const char *option, const char *value) {
-    plan->profile = files_profile_named(value, strlen(value));
-    return plan->profile || wrong(option, "linux, freebsd or rfc", value);
+    plan->profile = value;
+    return files_is_profile(value) || wrong(option, "linux, freebsd or rfc", value);
 }
 
 static bool set_jobs(struct drill_plan *plan, const char *option, const char *value) {
@@ -317,8 +317,10 @@ static int run_cases(struct session *session) {
 }
 
 static int list(const struct drill_plan *plan, const struct script_files *files) {
-    for (size_t i = 0; i < files->count; i++)
-        printf("%-8s %s\n", plan->profile ? plan->profile : files->file[i].profile, files->file[i].path);
+    for (size_t i = 0; i < files->count; i++) {
+        const char *profile = plan->profile ? plan->profile : files->file[i].profile;
+        printf("%-8.*s %s\n", (int)strcspn(profile, " "), profile, files->file[i].path);
+    }
     return EXIT_AS_SCRIPTED;
 }
 

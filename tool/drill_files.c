@@ -61,59 +61,75 @@ char *files_read(const char *path, size_t *len) {
 
 /* --- Profiles --- */
 
-const char *files_profile_named(const char *word, size_t len) {
+bool files_is_profile(const char *text) {
     static const char *const names[] = {"linux", "freebsd", "rfc"};
+    size_t len = strcspn(text, " ");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strlen(names[i]) == len && !memcmp(names[i], word, len)) return names[i];
-    return NULL;
+        if (strlen(names[i]) == len && !memcmp(names[i], text, len)) return true;
+    return false;
 }
 
-/* The profile that a drill.profile of the directory `path[0…len)` names. False: there is none there. */
-static bool profile_of_file(const char *path, size_t len, const char **profile, char *error, size_t size) {
+/* The first line of a drill.profile in the directory `path[0…len)`. False: there is none there. */
+static bool profile_of_file(const char *path, size_t len, char **profile, char *error, size_t size) {
     char name[PATH_MAX + sizeof PROFILE_FILE + 1];
     snprintf(name, sizeof name, "%.*s/" PROFILE_FILE, (int)len, path);
     size_t text_len;
     char *text = files_read(name, &text_len);
     if (!text) return false;
-    size_t start = strspn(text, " \t\r\n"), word = strcspn(text + start, " \t\r\n");
-    *profile = files_profile_named(text + start, word);
+    size_t start = strspn(text, " \t\r\n"), line = strcspn(text + start, "\r\n");
+    text[start + line] = 0;
+    *profile = files_is_profile(text + start) ? strdup(text + start) : NULL;
     if (!*profile) snprintf(error, size, "%s: expected linux, freebsd or rfc", name);
     free(text);
     return true;
 }
+
+/* What a collection's directory is called, and what its scripts were written for. */
+static const struct collection {
+    const char *directory, *profile;
+} collections[] = {
+    {"freebsd", "freebsd"},
+    {"bsd", "freebsd lastack.tcp_window_rule=2 lastack.tcp_listen_synack_rst=1"},
+    {"linux", "linux net.ipv4.tcp_rmem_max=3145728"},
+};
 
 /* By the last directory of the path with a telling name. */
 static const char *profile_of_path(const char *path, size_t len) {
     for (size_t end = len; end;) {
         size_t start = end;
         while (start && path[start - 1] != '/') start--;
-        const char *word = path + start;
-        size_t n = end - start;
-        if (n == 5 && !memcmp(word, "linux", n)) return "linux";
-        if ((n == 7 && !memcmp(word, "freebsd", n)) || (n == 3 && !memcmp(word, "bsd", n))) return "freebsd";
+        for (size_t i = 0; i < sizeof collections / sizeof collections[0]; i++)
+            if (strlen(collections[i].directory) == end - start &&
+                !memcmp(collections[i].directory, path + start, end - start))
+                return collections[i].profile;
         end = start ? start - 1 : 0;
     }
     return "linux";
 }
 
-const char *files_profile(const char *path, char *error, size_t size) {
-    char whole[PATH_MAX];
-    if (!strcmp(path, "-") || !realpath(path, whole)) return "linux";
-    const char *slash = strrchr(whole, '/');
-    size_t dir = (size_t)(slash - whole);
+/* Of the directory `path[0…dir)`, and those above it. */
+static const char *profile_in(const char *path, size_t dir, char **profile, char *error, size_t size) {
     for (size_t len = dir;; len--) {
-        const char *profile;
-        if (profile_of_file(whole, len, &profile, error, size)) return profile;
-        while (len && whole[len - 1] != '/') len--;
+        if (profile_of_file(path, len, profile, error, size)) return NULL;
+        while (len && path[len - 1] != '/') len--;
         if (!len) break;
     }
-    return profile_of_path(whole, dir);
+    return profile_of_path(path, dir);
+}
+
+char *files_profile(const char *path, char *error, size_t size) {
+    char whole[PATH_MAX], *profile = NULL;
+    const char *known = "linux";
+    if (strcmp(path, "-") != 0 && realpath(path, whole))
+        known = profile_in(whole, (size_t)(strrchr(whole, '/') - whole), &profile, error, size);
+    if (known && !(profile = strdup(known))) snprintf(error, size, "out of memory");
+    return profile;
 }
 
 /* --- The list --- */
 
 static bool add_file(struct script_files *files, const char *path, char *error, size_t size) {
-    const char *profile = files_profile(path, error, size);
+    char *profile = files_profile(path, error, size);
     if (!profile) return false;
     if (files->count == files->room) {
         size_t room = files->room ? files->room * 2 : 64;
@@ -129,11 +145,13 @@ static bool add_file(struct script_files *files, const char *path, char *error, 
     if (!strcmp(path, "-") && !(file.text = read_all(STDIN_FILENO, &file.len))) {
         snprintf(error, size, "standard input: %s", strerror(errno));
         free(file.path);
+        free(profile);
         return false;
     }
     files->file[files->count++] = file;
     return true;
 no_memory:
+    free(profile);
     snprintf(error, size, "not enough memory");
     return false;
 }
@@ -197,6 +215,7 @@ bool files_add(struct script_files *files, const char *path, char *error, size_t
 void files_free(struct script_files *files) {
     for (size_t i = 0; i < files->count; i++) {
         free(files->file[i].path);
+        free(files->file[i].profile);
         free(files->file[i].text);
     }
     free(files->file);

@@ -167,6 +167,10 @@ static void pcap_name(const struct drill_plan *plan, const struct drill_case *wh
 }
 
 /* NULL: the record says why. */
+static const char *profile_of(const struct drill_plan *plan, const struct drill_case *what) {
+    return plan->profile ? plan->profile : what->file->profile;
+}
+
 static struct la_drill_target *open_target(const struct drill_plan *plan, const struct drill_case *what,
                                            enum drill_on on, const struct la_drill_options *options,
                                            struct record *record) {
@@ -179,7 +183,7 @@ static struct la_drill_target *open_target(const struct drill_plan *plan, const 
         }
     } else {
         struct la_drill_stack_config config = {
-            .profile = record->head.profile, .options = options, .host = drill_host(), .alloc = la_host_allocator()};
+            .profile = profile_of(plan, what), .options = options, .host = drill_host(), .alloc = la_host_allocator()};
         int status = la_drill_stack_open(&config, &target);
         if (status) {
             snprintf(error, sizeof error, "the stack cannot be made: %s", la_errno_text(-status));
@@ -220,8 +224,8 @@ static void run(const struct drill_plan *plan, const struct drill_case *what, en
 static void play_on(const struct drill_plan *plan, const struct drill_case *what, enum drill_on on, const char *text,
                     size_t len, struct record *record) {
     snprintf(record->head.on, sizeof record->head.on, "%s", on == ON_KERNEL ? "kernel" : "stack");
-    snprintf(record->head.profile, sizeof record->head.profile, "%s",
-             plan->profile ? plan->profile : what->file->profile);
+    const char *profile = profile_of(plan, what);
+    snprintf(record->head.profile, sizeof record->head.profile, "%.*s", (int)strcspn(profile, " "), profile);
     struct la_drill_script *script = parse(plan, what, text, len, record);
     if (!script) return;
     unsigned version = (unsigned)la_drill_script_options(script)->ip_version;

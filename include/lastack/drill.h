@@ -133,7 +133,7 @@ struct la_drill_host {
 };
 
 struct la_drill_stack_config {
-    const char *profile;                    /* As la_config.profile. */
+    const char *profile;                    /* As la_config.profile; behind it, after spaces, settings as NAME=VALUE. */
     const struct la_drill_options *options; /* Of the script: addresses, MTU. */
     const struct la_drill_host *host;       /* May be NULL. */
     struct la_allocator alloc;

@@ -245,18 +245,33 @@ static int add_interface(struct drill_stack_target *t) {
     return error ? error : la_route_add(t->stack, &any, 0, NULL, t->iface, 0);
 }
 
+/* The words behind the profile's name: NAME=VALUE for la_set. */
+static int apply(struct drill_stack_target *t, const char *words) {
+    char name[64];
+    long long value;
+    int used;
+    while (sscanf(words, " %63[^= ]=%lld%n", name, &value, &used) == 2) {
+        int error = la_set(t->stack, name, value);
+        if (error) return error;
+        words += used;
+    }
+    return words[strspn(words, " ")] ? -LA_EINVAL : 0;
+}
+
 static int start(struct drill_stack_target *t, const char *profile, unsigned first_fd) {
-    struct la_config config = {.alloc = t->alloc, .profile = profile, .trace_entries = 64, .check = true};
+    char first[16] = "linux";
+    size_t len = profile ? strcspn(profile, " ") : 0;
+    if (profile) snprintf(first, sizeof first, "%.*s", (int)len, profile);
+    struct la_config config = {.alloc = t->alloc, .profile = first, .trace_entries = 64, .check = true};
     memset(config.seed, 0x5a, sizeof config.seed);
     int error = la_stack_create(&config, &t->stack);
     if (error) return error;
     la_tick(t->stack, t->now);
-    error = add_interface(t);
+    error = profile ? apply(t, profile + len) : 0;
+    if (!error) error = add_interface(t);
     if (error) return error;
-    struct la_sys_config sys = {.stack = t->stack,
-                                .alloc = t->alloc,
-                                .first_fd = first_fd ? first_fd : 3,
-                                .bsd = profile && !strcmp(profile, "freebsd")};
+    struct la_sys_config sys = {
+        .stack = t->stack, .alloc = t->alloc, .first_fd = first_fd ? first_fd : 3, .bsd = !strcmp(first, "freebsd")};
     error = la_sys_create(&sys, &t->sys);
     return error ? error : sysctls_init(t);
 }

@@ -58,6 +58,11 @@ static void packet_copy(const struct ip_packet *p, size_t from, uint8_t *to, siz
 
 static size_t header_len(const struct ip_path *path) { return addr_is4(&path->dst) ? IP4_LEN : IP6_LEN; }
 
+/* 0 stands for the setting. */
+static uint8_t hops(const struct ip *ip, const struct ip_meta *meta) {
+    return meta->ttl ? meta->ttl : ip->settings.ttl;
+}
+
 static void header_write(struct ip *ip, const struct ip_path *path, const struct ip_meta *meta, size_t payload,
                          uint8_t *at) {
     if (addr_is4(&path->dst)) {
@@ -65,7 +70,7 @@ static void header_write(struct ip *ip, const struct ip_path *path, const struct
         ip4_build(&w, &(struct ip4_hdr){.src = path->src,
                                         .dst = path->dst,
                                         .tos = meta->tos,
-                                        .ttl = meta->ttl,
+                                        .ttl = hops(ip, meta),
                                         .proto = meta->proto,
                                         .id = meta->may_fragment ? (uint16_t)env_random(ip->env) : 0,
                                         .dont_fragment = !meta->may_fragment,
@@ -75,7 +80,7 @@ static void header_write(struct ip *ip, const struct ip_path *path, const struct
         ip6_build(&w, &(struct ip6_hdr){.src = path->src,
                                         .dst = path->dst,
                                         .tos = meta->tos,
-                                        .hop_limit = meta->ttl,
+                                        .hop_limit = hops(ip, meta),
                                         .next_header = meta->proto,
                                         .payload_len = (uint16_t)payload});
     }
@@ -187,7 +192,7 @@ static struct ip_queued *fragment_make(struct ip *ip, const struct ip_path *path
         ip4_build(&w, &(struct ip4_hdr){.src = path->src,
                                         .dst = path->dst,
                                         .tos = meta->tos,
-                                        .ttl = meta->ttl,
+                                        .ttl = hops(ip, meta),
                                         .proto = meta->proto,
                                         .id = (uint16_t)id,
                                         .more_fragments = more,
@@ -198,7 +203,7 @@ static struct ip_queued *fragment_make(struct ip *ip, const struct ip_path *path
     ip6_build(&w, &(struct ip6_hdr){.src = path->src,
                                     .dst = path->dst,
                                     .tos = meta->tos,
-                                    .hop_limit = meta->ttl,
+                                    .hop_limit = hops(ip, meta),
                                     .next_header = PROTO_FRAGMENT,
                                     .payload_len = (uint16_t)(IP6_FRAG_LEN + len)});
     write8(&w, meta->proto);

@@ -24,6 +24,7 @@ enum tw_syn_rule {
 enum window_rule {
     WINDOW_STEPS, /* RFC 9293, 3.8.6.2.2: by steps of a segment or half the buffer; what was told is what is taken. */
     WINDOW_ALL,   /* FreeBSD: all room is told, unless it is too small; what fits into the buffer is taken. */
+    WINDOW_ALL_DOWN, /* The same in older versions: what scaling cuts off is not told. */
 };
 
 /* Which ICMP errors end a connection that is still opening (RFC 5461). */
@@ -85,6 +86,7 @@ struct tcp_params {
 
     /* Validity (RFC 5961). */
     bool rst_strict, syn_strict;   /* false: RFC 793's rules. */
+    bool rst_error_by_state;       /* After an RST, EPIPE in CLOSE_WAIT and nothing while closing (Linux). */
     uint32_t challenge_per_second; /* Per connection. 0: no bound. */
 
     /* Timers. */

@@ -39,7 +39,7 @@ uint32_t tcp_recv_window(const struct tcp_conn *c) {
     uint32_t could = room(c);
     if (could <= now) return now;
     uint32_t mss = c->peer_mss ? c->mss : 0;
-    if (c->tcp->params.window_rule == WINDOW_ALL) return could < c->rcvbuf / 4 && could < mss ? now : could;
+    if (c->tcp->params.window_rule != WINDOW_STEPS) return could < c->rcvbuf / 4 && could < mss ? now : could;
     uint32_t step = c->rcvbuf / 2 < mss ? c->rcvbuf / 2 : mss;
     return could - now >= step ? could : now;
 }
@@ -63,7 +63,7 @@ static void readable(struct tcp_conn *c, uint32_t bits) {
 }
 
 seq tcp_recv_edge(const struct tcp_conn *c) {
-    if (c->tcp->params.window_rule == WINDOW_STEPS || !tcp_synchronized(c)) return c->rcv_adv;
+    if (c->tcp->params.window_rule == WINDOW_STEPS) return c->rcv_adv;
     uint32_t used = tcp_unread(c);
     return seq_max(c->rcv_adv, seq_add(c->rcv_nxt, used < c->rcvbuf ? c->rcvbuf - used : 0));
 }
@@ -193,12 +193,13 @@ void tcp_recv_early(struct tcp_conn *c, const struct tcp_seg *syn) {
 void tcp_recv_opened(struct tcp_conn *c) {
     if (!c->ooo.count || !seq_eq(c->ooo.at[0].from, c->rcv_nxt)) return;
     seq to = c->ooo.at[0].to;
+    uint32_t len = seq_len(c->rcv_nxt, to);
     ranges_trim(&c->ooo, c->tcp->env, to);
-    c->bytes_in += seq_len(c->rcv_nxt, to);
+    c->bytes_in += len;
     c->rcv_nxt = to;
     c->rcv_adv = seq_max(c->rcv_adv, to);
     readable(c, LA_EV_READABLE);
-    tcp_mark(c, MARK_ACK);
+    tcp_delack_data(c, len);
 }
 
 /* RFC 9293, 3.10.7.4, eighth: the FIN's turn has come when everything before it is there. */

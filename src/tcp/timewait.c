@@ -146,7 +146,7 @@ static void restart(struct tcp *tcp, uint32_t index) {
 }
 
 static void fill(struct tcp_conn *c, struct tw_record *r) {
-    if (c->tcp->params.window_rule == WINDOW_ALL) tcp_recv_advertise(c);
+    if (c->tcp->params.window_rule != WINDOW_STEPS) tcp_recv_advertise(c);
     r->key = c->key;
     r->snd_nxt = c->snd_max;
     r->rcv_nxt = c->rcv_nxt;

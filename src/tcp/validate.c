@@ -61,7 +61,7 @@ static void out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
     }
     tcp_drop(c, old ? LA_D_SEQ_OLD : LA_D_SEQ_BEYOND);
     if (s->flags & TCP_SYN && c->state != LA_SYN_RCVD) {
-        if (may_challenge(c)) tcp_mark(c, MARK_ACK);
+        if (may_challenge(c)) tcp_mark(c, MARK_ACK | MARK_CHALLENGE);
         return;
     }
     if (tcp_seg_len(s) || may_challenge(c)) tcp_mark(c, MARK_ACK);
@@ -97,8 +97,9 @@ enum tcp_verdict tcp_validate_sequence(struct tcp_conn *c, struct tcp_in *in) {
     return GO_ON;
 }
 
-/* What the owner is told after an RST; Linux's errors. */
+/* What the owner is told after an RST: that it was reset, or Linux's errors. */
 static int reset_error(const struct tcp_conn *c) {
+    if (c->state != LA_SYN_RCVD && !c->tcp->params.rst_error_by_state) return LA_ECONNRESET;
     switch (c->state) {
     case LA_SYN_RCVD: return LA_ECONNREFUSED;
     case LA_CLOSE_WAIT: return LA_EPIPE;
