@@ -41,7 +41,7 @@ tidy: deps-tidy ## clang-tidy over everything
 	@scripts/tidy.sh
 
 format: deps-format ## clang-format over everything
-	@find src include tests tool bench examples -name '*.[ch]' | xargs clang-format -i
+	@find src include tests tool plugin bench examples -name '*.[ch]' | xargs clang-format -i
 
 clean: ## Removes build/
 	rm -rf build

@@ -1,22 +1,26 @@
 /* liblastack-packetdrill.so: a lastack stack behind packetdrill's --so_filename interface, so that the original tool
  * drives it. That is a check on `lastack drill`: both must come to the same verdict (make cross-drill).
  *
- * Comes in: the tool's socket calls, packets and clock. Goes out: what the stack answers. It owns one target
- * (la_drill_stack_open) for the tool's life. The tool makes blocking calls on a thread of their own, so a lock is held
- * around the target, and a blocked call sleeps until another call has moved time.
+ * Comes in: the tool's socket calls, packets, clock and commands. Goes out: what the stack answers. It owns one target
+ * (la_drill_stack_open) for the tool's life, with a lock around it.
  *
  * Time is virtual. The tool spins on its clock for the last microseconds before an event, so each look at the clock
- * costs a microsecond. Descriptors begin at FIRST_FD: the tool asks libc's getsockopt about the connection for Python
- * blocks, and where this library is preloaded, such a question is answered here.
+ * costs a microsecond.
  *
- * --so_flags is a list of words: profile=freebsd, or an option of the language without its dashes
- * (ip_version=ipv6, local_ip=…, mtu=…). */
+ * The tool makes a call that its script says blocks on a second thread. There the call sleeps until the first thread
+ * has moved time or the stack far enough. Then nothing moves until the second thread has looked at the clock, which
+ * shows it when its call was over: to the tool that is the time at which the call returned.
+ *
+ * The library is also preloaded (preload.c), because the tool takes some things from libc: descriptors begin at
+ * FIRST_FD to tell its own from ours, and shell commands see the stack's settings and connections, not this machine's.
+ *
+ * --so_flags is a list of words: profile=freebsd; lastack=PATH, the command, which stands for sysctl, ss and so on; or
+ * an option of the language without its dashes (ip_version=ipv6, local_ip=…, mtu=…). */
 #define _GNU_SOURCE
 
 #include <lastack/dev.h>
 #include <lastack/drill.h>
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -24,37 +28,84 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include "packetdrill.h"
+#include "preload.h"
+#include "tool/drill_host.h"
 
-#define FIRST_FD 1000
 #define LOOK_NS 1000
 
-/* How long nothing may come before the tool is told that nothing does: longer than any schedule of a script. */
-#define SILENCE (600 * LA_SECOND)
+/* How long a call on the first thread may block: the tool stands still meanwhile. */
+#define PATIENCE (10 * LA_SECOND)
+/* How long the tool waits for a call on the second thread before it goes on without it. */
+#define IDLE_WAIT LA_SECOND
+
+#define EXIT_WRONG 2
+#define EXIT_NOT_APPLICABLE 77
 
 struct plugin {
     struct la_drill_script *script; /* An empty one, for its options. */
     struct la_drill_target *target;
     pthread_mutex_t lock;
-    pthread_cond_t moved; /* Time or the stack has moved. */
+    pthread_cond_t moved;        /* One of the next three has changed. */
+    struct la_sys_call *blocked; /* The second thread's call; NULL: none. */
+    bool returning;              /* It is over, and `second` has not looked at the clock. */
+    la_time over_at;             /* When it was over. */
+    pthread_t first, second;
 };
 
 static struct plugin plugin = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
 
+static void die(const char *what, const char *why) {
+    fprintf(stderr, "liblastack-packetdrill: %s: %s\n", what, why);
+    exit(EXIT_WRONG);
+}
+
 static la_time now(void) { return plugin.target->now(plugin.target); }
 
-/* Makes a call, and sleeps while it blocks. The result as libc gives it. */
-static long finish(struct la_sys_call *call) {
+/* --- The lock --- */
+
+static void enter(void) {
     pthread_mutex_lock(&plugin.lock);
-    bool over = plugin.target->call(plugin.target, call);
-    pthread_cond_broadcast(&plugin.moved);
-    while (!over) {
+    while (plugin.returning && !pthread_equal(plugin.second, pthread_self()))
         pthread_cond_wait(&plugin.moved, &plugin.lock);
-        over = plugin.target->wait(plugin.target, call, now());
+}
+
+/* After anything that may have ended the blocked call. */
+static void leave(void) {
+    if (plugin.blocked && plugin.target->wait(plugin.target, plugin.blocked, now())) {
+        plugin.over_at = plugin.blocked->over_at;
+        plugin.returning = true;
+        plugin.blocked = NULL;
+        pthread_cond_broadcast(&plugin.moved);
     }
     pthread_mutex_unlock(&plugin.lock);
+}
+
+bool plugin_await(void) {
+    enter();
+    bool over = !plugin.blocked || plugin.target->wait(plugin.target, plugin.blocked, now() + IDLE_WAIT);
+    leave();
+    return over;
+}
+
+/* A call that is not over at once. */
+static void sleep_in(struct la_sys_call *call) {
+    if (pthread_equal(plugin.first, pthread_self())) {
+        if (!plugin.target->wait(plugin.target, call, now() + PATIENCE)) die("a call", "it blocks");
+        return;
+    }
+    plugin.second = pthread_self();
+    plugin.blocked = call;
+    while (plugin.blocked) pthread_cond_wait(&plugin.moved, &plugin.lock);
+}
+
+/* Makes a call. The result as libc gives it. */
+static long finish(struct la_sys_call *call) {
+    enter();
+    if (plugin.blocked) die("a call", "another one blocks");
+    if (!plugin.target->call(plugin.target, call)) sleep_in(call);
+    leave();
     if (call->result >= 0) return (long)call->result;
     errno = (int)-call->result;
     return -1;
@@ -217,46 +268,73 @@ static ssize_t on_splice(void *u, int in, loff_t *in_at, int out, loff_t *out_at
 
 static int on_netdev_send(void *u, const void *packet, size_t len) {
     (void)u;
-    pthread_mutex_lock(&plugin.lock);
+    enter();
     int error = plugin.target->input(plugin.target, packet, len, 0);
-    pthread_cond_broadcast(&plugin.moved);
-    pthread_mutex_unlock(&plugin.lock);
+    leave();
     return error ? -1 : 0;
 }
 
 static int on_netdev_receive(void *u, void *packet, size_t *size, long long *time_us) {
     (void)u;
-    pthread_mutex_lock(&plugin.lock);
+    enter();
     la_time at = now();
-    int64_t len = plugin.target->output(plugin.target, packet, *size, &at, now() + SILENCE);
-    pthread_cond_broadcast(&plugin.moved);
-    pthread_mutex_unlock(&plugin.lock);
-    *size = len > 0 ? (size_t)len : 0;
+    int64_t len = plugin.target->output(plugin.target, packet, *size, &at, at + plugin.target->patience);
+    leave();
+    *size = len > 0 ? (size_t)len : 0; /* Nothing comes any more: the tool takes no bytes for a bad packet. */
     *time_us = (long long)(at / 1000);
     return 0;
 }
 
-static void pass(la_time duration) {
-    pthread_mutex_lock(&plugin.lock);
-    plugin.target->sleep(plugin.target, now() + duration);
-    pthread_cond_broadcast(&plugin.moved);
-    pthread_mutex_unlock(&plugin.lock);
-}
-
 static int on_usleep(void *u, useconds_t us) {
     (void)u;
-    pass((la_time)us * 1000);
+    enter();
+    plugin.target->sleep(plugin.target, now() + (la_time)us * 1000);
+    leave();
     return 0;
+}
+
+static la_time look(void) {
+    enter();
+    la_time at = plugin.over_at;
+    if (plugin.returning) {
+        plugin.returning = false;
+        pthread_cond_broadcast(&plugin.moved);
+    } else {
+        at = now() + LOOK_NS;
+        plugin.target->sleep(plugin.target, at);
+    }
+    leave();
+    return at;
 }
 
 static int on_gettimeofday(void *u, struct timeval *tv, struct timezone *tz) {
     (void)u;
     (void)tz;
-    pass(LOOK_NS);
-    la_time at = now();
+    la_time at = look();
     tv->tv_sec = (time_t)(at / LA_SECOND);
     tv->tv_usec = (suseconds_t)(at % LA_SECOND / 1000);
     return 0;
+}
+
+/* --- Commands --- */
+
+int plugin_command(const char *command) {
+    const struct la_drill_host *host = drill_host();
+    char output[4096] = "", none[16];
+    enter();
+    int status = host->shell(host->ctx, plugin.target, command, output, sizeof output);
+    /* What the shell did to the stack becomes packets and events behind a command of the target's own. */
+    plugin.target->command(plugin.target, "true", none, sizeof none);
+    leave();
+    if (status) fprintf(stderr, "%s\n", output);
+    if (status == -LA_EOPNOTSUPP) exit(EXIT_NOT_APPLICABLE);
+    return status < 0 ? 127 : status;
+}
+
+int plugin_close(int fd) { return on_close(NULL, fd); }
+
+int plugin_getsockopt(int fd, int level, int name, void *value, socklen_t *len) {
+    return on_getsockopt(NULL, fd, level, name, value, len);
 }
 
 /* --- Beginning and end --- */
@@ -267,19 +345,20 @@ static void on_free(void *u) {
     la_drill_free(plugin.script);
 }
 
-static void die(const char *what, const char *why) {
-    fprintf(stderr, "liblastack-packetdrill: %s: %s\n", what, why);
-    exit(2);
-}
-
-/* The words of --so_flags: the profile, and options of the language. */
+/* The words of --so_flags. */
 static const char *read_flags(const char *flags, struct la_drill_options *options, char *profile, size_t size) {
     static char error[256];
+    static char program[256];
     char word[256];
     int used = 0;
-    for (const char *at = flags; at && sscanf(at, "%254s%n", word, &used) == 1; at += used) {
+    for (const char *at = flags; at && sscanf(at, "%255s%n", word, &used) == 1; at += used) {
         if (!strncmp(word, "profile=", 8)) {
             snprintf(profile, size, "%.*s", (int)size - 1, word + 8);
+            continue;
+        }
+        if (!strncmp(word, "lastack=", 8)) {
+            snprintf(program, sizeof program, "%s", word + 8);
+            drill_host_program(program);
             continue;
         }
         char option[260];
@@ -295,6 +374,7 @@ __attribute__((visibility("default"))) void packetdrill_interface_init(const cha
 void packetdrill_interface_init(const char *flags, struct packetdrill_interface *interface) {
     char profile[32] = "linux";
     struct la_drill_options options = {0};
+    if (!preload_works()) die("not preloaded", "commands would reach this machine; set LD_PRELOAD to this library");
     const char *wrong = read_flags(flags, &options, profile, sizeof profile);
     if (wrong) die("--so_flags", wrong);
     struct la_drill_error error;
@@ -308,6 +388,7 @@ void packetdrill_interface_init(const char *flags, struct packetdrill_interface 
     };
     int status = la_drill_stack_open(&config, &plugin.target);
     if (status) die("a stack cannot be made", la_errno_text(-status));
+    plugin.first = pthread_self();
     *interface = (struct packetdrill_interface){
         .free = on_free,
         .socket = on_socket,

@@ -38,8 +38,8 @@ struct packetdrill_interface {
     int (*setsockopt)(void *, int, int, int, const void *, socklen_t);
     int (*poll)(void *, struct pollfd *, nfds_t, int);
 
-    int (*netdev_send)(void *, const void *, size_t);                 /* One IP packet to the stack. 0 or -1. */
-    int (*netdev_receive)(void *, void *, size_t *, long long *us);   /* The next one from it, with its time. 0 or -1. */
+    int (*netdev_send)(void *, const void *, size_t);               /* One IP packet to the stack. 0 or -1. */
+    int (*netdev_receive)(void *, void *, size_t *, long long *us); /* The next one from it, with its time. 0 or -1. */
     int (*usleep)(void *, useconds_t);
     int (*gettimeofday)(void *, struct timeval *, struct timezone *);
 

@@ -92,7 +92,7 @@ def check_public(path):
 
 
 def check_user(path, folders):
-    """Sources of tool/ and examples/."""
+    """Sources of tool/, plugin/ and examples/."""
     for number, angled, name in includes(path):
         part = name.split("/")[0] if "/" in name else ""
         if not angled and part not in folders and not (path.parent / name).is_file():
@@ -109,6 +109,7 @@ def main():
             ("src", check_source),
             ("include", check_public),
             ("tool", lambda path: check_user(path, BESIDE | {"tool"})),
+            ("plugin", lambda path: check_user(path, {"tool"})),
             ("examples", lambda path: check_user(path, set()))):
         for path in sources(folder):
             total += 1

@@ -53,7 +53,7 @@ def check(path):
 
 def main():
     bad = total = 0
-    for folder in ("src", "include", "tool", "examples"):
+    for folder in ("src", "include", "tool", "plugin", "examples"):
         for path in sorted(path for ending in ("c", "h") for path in (ROOT / folder).rglob(f"*.{ending}")):
             total += 1
             for number, wrong in check(path):

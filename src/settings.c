@@ -186,6 +186,8 @@ static const struct row rows[] = {
         "Offer and accept timestamps (RFC 7323).")
     TCP(sack, UNIT_BOOL, "net.ipv4.tcp_sack", 0, 1, 1, 1, 1,
         "Offer and accept selective acknowledgment (RFC 2018).")
+    TCP(dsack, UNIT_BOOL, "net.ipv4.tcp_dsack", 0, 1, 1, 1, 1,
+        "Duplicate data is reported in SACK options (RFC 2883).")
     TCP(layout, UNIT_COUNT, "lastack.tcp_option_layout", 0, 1, 0, 1, 0,
         "Order and padding of options: Linux's (0) or FreeBSD's (1).")
     TCP(mss_default_v4, UNIT_BYTES, "net.inet.tcp.mssdflt", 48, 65535, 536, 536, 536,
@@ -245,6 +247,8 @@ static const struct row rows[] = {
         "An ACK at least for every so many full-sized segments.")
     TCP(quickacks, UNIT_COUNT, "lastack.tcp_quickacks", 0, 255, 16, 0, 0,
         "So many data segments at the beginning are acknowledged at once.")
+    TCP(quickacks_end, UNIT_BOOL, "lastack.tcp_quickacks_end", 0, 1, 1, 0, 0,
+        "ACKs are no longer sent at once when data goes out soon after data came: a conversation.")
     TCP(retries1, UNIT_COUNT, "net.ipv4.tcp_retries1", 0, 255, 3, 3, 3,
         "Timeouts in a row before the path is doubted (RFC 1122: R1).")
     TCP(retries2, UNIT_COUNT, "net.ipv4.tcp_retries2", 0, 255, 15, 12, 15,
@@ -259,6 +263,8 @@ static const struct row rows[] = {
     /* Sending. */
     TCP(initial_window, UNIT_COUNT, "net.inet.tcp.initcwnd_segments", 1, 1000, 10, 10, 10,
         "Segments that may be sent before the first ACK (RFC 6928).")
+    TCP(psh_bursts, UNIT_BOOL, "lastack.tcp_psh_bursts", 0, 1, 1, 0, 0,
+        "PSH also ends what two or more segments carry at once, although more data waits.")
     TCP(dupthresh, UNIT_COUNT, "net.ipv4.tcp_reordering", 1, 127, 3, 3, 3,
         "Duplicate ACKs that mean a loss (RFC 5681).")
     TCP(icmp_may_rst, UNIT_BOOL, "net.inet.tcp.icmp_may_rst", 0, 1, 1, 1, 1,

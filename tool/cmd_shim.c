@@ -13,28 +13,6 @@
 
 #define EXIT_NO_RUNNER 125
 
-bool wire_read(int fd, void *bytes, size_t len) {
-    for (char *at = bytes; len;) {
-        ssize_t n = recv(fd, at, len, 0);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-bool wire_write(int fd, const void *bytes, size_t len) {
-    for (const char *at = bytes; len;) {
-        ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool is_shim(const char *name) {
     const char *shim;
     for (unsigned i = 0; (shim = la_drill_shim_name(i)) != NULL; i++)

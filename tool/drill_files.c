@@ -89,8 +89,8 @@ static const struct collection {
     const char *directory, *profile;
 } collections[] = {
     {"freebsd", "freebsd"},
-    {"bsd", "freebsd lastack.tcp_window_rule=2 lastack.tcp_listen_synack_rst=1"},
-    {"linux", "linux net.ipv4.tcp_rmem_max=3145728"},
+    {"bsd", "freebsd lastack.tcp_window_rule=2 lastack.tcp_listen_synack_rst=1 net.inet.tcp.delacktime=100"},
+    {"linux", "linux net.ipv4.tcp_rmem_max=3145728 lastack.tcp_psh_bursts=0"},
 };
 
 /* By the last directory of the path with a telling name. */

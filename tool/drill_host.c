@@ -1,8 +1,9 @@
 /* The runner's host.
  *
  * A command that the small shell leaves to a real one runs as `sh -c`, a child of this process. The child's PATH begins
- * with a folder of links to this very program under the names of the administrator's commands; called so, it asks back
- * over a Unix socket (cmd_shim.c), which is served here while the child runs. /proc is a view (drill_proc.c).
+ * with a folder of links to this very program, or to the one of drill_host_program, under the names of the
+ * administrator's commands; called so, it asks back over a Unix socket (cmd_shim.c), which is served here while the
+ * child runs. /proc is a view (drill_proc.c).
  *
  * It owns one temporary folder for each process, with the links, the socket and the view, made when first needed and
  * removed when the process ends; what a killed process leaves, the next one that makes a folder takes away. A lock
@@ -46,6 +47,10 @@ static struct host {
     bool refused; /* It asked for something that the stack does not have: `why`. */
     char why[1024];
 } host;
+
+static const char *shim_program; /* NULL: this one. */
+
+void drill_host_program(const char *path) { shim_program = path; }
 
 /* --- The folder --- */
 
@@ -99,14 +104,14 @@ static void remove_abandoned(void) {
 static int make_links(void) {
     char self[4096], path[PATH_SIZE];
     const char *name;
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    ssize_t len = shim_program ? 0 : readlink("/proc/self/exe", self, sizeof self - 1);
     if (len < 0) return -errno;
     self[len] = '\0';
     snprintf(path, sizeof path, "%s/bin", host.folder);
     if (mkdir(path, 0755) < 0) return -errno;
     for (unsigned i = 0; (name = la_drill_shim_name(i)) != NULL; i++) {
         snprintf(path, sizeof path, "%s/bin/%s", host.folder, name);
-        if (symlink(self, path) < 0) return -errno;
+        if (symlink(shim_program ? shim_program : self, path) < 0) return -errno;
     }
     return 0;
 }

@@ -8,6 +8,10 @@
  * command needs it and goes away when the process ends. */
 const struct la_drill_host *drill_host(void);
 
+/* The program that stands for the administrator's commands: one that begins with cmd_shim. Without this call it is the
+ * one that runs. The text is not copied. */
+void drill_host_program(const char *path);
+
 /* Called under the name of an administrator's command by a shell that drill_host has started: does what that command
  * does on the stack, and ends the process with its status. Returns when this is a call of another kind. */
 void cmd_shim(int argc, char **argv);

@@ -109,6 +109,9 @@ struct la_drill_target {
      * output, cut to `size`, are in `output`. -LA_EOPNOTSUPP: it needs something this target does not have
      * (`output` says what): the script is not applicable. */
     int (*command)(struct la_drill_target *target, const char *command, char *output, size_t size);
+    /* What mechanism the target lacks that a call which failed with EOPNOTSUPP asked for; NULL: the error is the call's
+     * own. May be NULL. */
+    const char *(*refusal)(struct la_drill_target *target, const struct la_sys_call *call);
     /* The state of the connection between these two as seen by the target, or -LA_ENOENT. */
     int (*state)(struct la_drill_target *target, const struct la_endpoint *local, const struct la_endpoint *remote);
     /* A few lines that help to understand a failure: the connection's history, the last drop. May be NULL. */

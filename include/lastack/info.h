@@ -90,7 +90,10 @@ struct la_conn_info {
     uint32_t unsent;              /* Of those, bytes never sent. */
     uint32_t out_of_order;        /* Bytes received beyond a gap. */
     uint32_t snd_una, snd_nxt, snd_wnd, rcv_nxt, rcv_wnd, iss, irs;
-    uint32_t cwnd, ssthresh, mss; /* bytes */
+    uint32_t cwnd, ssthresh, mss;       /* bytes */
+    bool timestamps, sack, wscale, ecn; /* What both ends agreed on. */
+    uint8_t snd_wscale, rcv_wscale;
+    uint32_t path_mtu, own_mss;   /* Bytes of IP packet; the MSS that our SYN offered. */
     la_time srtt, rttvar, rto;    /* 0 before the first sample */
     uint32_t retransmits;         /* Segments sent again, ever. */
     uint8_t backoff;              /* Consecutive timeouts of the current timer. */
@@ -109,8 +112,9 @@ bool la_conn_next(const struct la_stack *stack, uint64_t *cursor, struct la_conn
 /* One socket. 0, -LA_EBADF, -LA_EOPNOTSUPP (a datagram socket). */
 int la_conn_info(const struct la_stack *stack, la_sock sock, struct la_conn_info *info);
 
-/* The administrator's ABORT (BSD's tcpdrop): ends the connection, embryo or record between these two, whoever owns it. The
- * peer gets an RST unless it is in TIME_WAIT; the owner's calls fail with ECONNABORTED. 0, -LA_EFAULT or -LA_ENOENT. */
+/* The administrator's ABORT (BSD's tcpdrop): ends the connection, embryo or record between these two, whoever owns it.
+ * The peer gets an RST unless it is in TIME_WAIT; the owner's calls fail with ECONNABORTED. 0, -LA_EFAULT or
+ * -LA_ENOENT. */
 int la_conn_abort(struct la_stack *stack, const struct la_endpoint *local, const struct la_endpoint *peer, la_time now);
 
 /* How many are in each state, records included. */

@@ -237,11 +237,12 @@ static void write_checksum(uint8_t *at, const struct ip_head *head, const struct
 /* Writes the packet with the numbers that it has. 0: there is no room. */
 static size_t write_packet(const struct drill_flow *flow, const struct drill_packet *packet, uint8_t *bytes,
                            size_t size, struct drill_text *error) {
-    uint64_t inner = transport_len(packet, flow->ip6), total = ip_header_len(flow->ip6) + inner;
-    if (total > size || total > DRILL_PACKET_MAX) {
-        drill_text_add(error, "a packet of %" PRIu64 " bytes is too large", total);
+    uint64_t inner = transport_len(packet, flow->ip6), wanted = ip_header_len(flow->ip6) + inner;
+    if (wanted > size || wanted > DRILL_PACKET_MAX) {
+        drill_text_add(error, "a packet of %" PRIu64 " bytes is too large", wanted);
         return 0;
     }
+    size_t total = (size_t)wanted;
     struct ip_head head = {
         .ip6 = flow->ip6,
         .src = &flow->remote.addr,

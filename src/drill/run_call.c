@@ -66,6 +66,13 @@ static void say_call(struct drill_run *run, const struct value_call *value, bool
 
 /* Judges a call that is over. */
 static bool check(struct drill_run *run, struct value_call *value) {
+    const char *lacks = NULL;
+    if (value->call.result == -LA_EOPNOTSUPP && run->target->refusal)
+        lacks = run->target->refusal(run->target, &value->call);
+    if (lacks) {
+        drill_text_add(&run->why, "the %s refuses %s: %s\n", run->target->name, value->spec->name, lacks);
+        return run_fail(run, LA_DRILL_NOT_APPLICABLE);
+    }
     size_t before = run->why.len;
     enum value_status status = value_check(value, run->options, &run->fds, &run->why);
     if (status == VALUE_OK) flow_after(run, value);

@@ -1,4 +1,13 @@
-/* Linux's lists of sockets: ss and netstat (which FreeBSD has, too: `netstat -p tcp` is its way to ask). */
+/* Theory of operation
+ *
+ * Linux's lists of sockets: ss and netstat (which FreeBSD has, too: `netstat -p tcp` is its way to ask).
+ *
+ * In: the command's words. They become one query: families, states, ports and addresses, and which columns to show.
+ * Out: a line for each socket of the stack (shim_sockets.c) that the query wants, in the words and the order of the
+ * original, because scripts search them with grep. `ss -K` ends the connections that it lists.
+ *
+ * A filter, an option or a family that the stack has nothing for is told by shim_cannot: the script is then not
+ * applicable. Nothing is kept between two calls. */
 #include "shim.h"
 
 #include <stdio.h>

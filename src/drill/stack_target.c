@@ -146,6 +146,11 @@ static int stack_command(struct la_drill_target *target, const char *command, ch
     return status;
 }
 
+static const char *stack_refusal(struct la_drill_target *target, const struct la_sys_call *call) {
+    (void)target;
+    return la_sys_refusal(call);
+}
+
 static bool find(const struct drill_stack_target *t, const struct la_endpoint *local, const struct la_endpoint *remote,
                  struct la_conn_info *info) {
     uint64_t cursor = 0;
@@ -228,6 +233,7 @@ static const struct la_drill_target stack_ops = {
     .call = stack_call,
     .wait = stack_wait,
     .command = stack_command,
+    .refusal = stack_refusal,
     .state = stack_state,
     .explain = stack_explain,
     .close = stack_close,

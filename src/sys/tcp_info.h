@@ -22,6 +22,13 @@ enum {
 /* tcpi_ca_state. */
 enum { SYS_TCP_CA_OPEN, SYS_TCP_CA_DISORDER, SYS_TCP_CA_CWR, SYS_TCP_CA_RECOVERY, SYS_TCP_CA_LOSS };
 
+enum sys_tcp_option {
+    SYS_TCP_OPT_TIMESTAMPS = 1,
+    SYS_TCP_OPT_SACK = 2,
+    SYS_TCP_OPT_WSCALE = 4,
+    SYS_TCP_OPT_ECN = 8,
+};
+
 struct sys_tcp_info {
     uint8_t state, ca_state;
     uint8_t retransmits, probes, backoff; /* Unanswered so far. */

@@ -54,6 +54,8 @@ struct tcp_flags_conn {
     unsigned ecn_on : 1;      /* … and both agree. */
     unsigned ecn_echo : 1;    /* CE came: ACKs carry ECE until CWR comes. */
     unsigned ecn_reduced : 1; /* The next new data carries CWR. */
+    unsigned dsack : 1;       /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
+    unsigned burst : 1;       /* A full segment of new data has just gone. */
     unsigned in_recovery : 1;
     unsigned rtt_timing : 1; /* rtt_seq and rtt_at are being measured. */
     /* Options. */
@@ -145,6 +147,8 @@ struct tcp_conn {
     seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
     struct buffer rcv;
     struct ranges ooo; /* What is there beyond rcv_nxt. */
+    seq dsack_from, dsack_to;
+    uint32_t data_at; /* tcp_clock_ms of the latest data from the peer. */
     uint32_t rcvbuf;
     uint32_t rcv_seen;    /* Autotuning: bytes read by the user in this measurement. */
     uint32_t rcv_measure; /* When the measurement began, tcp_clock_ms. */
@@ -309,6 +313,9 @@ void tcp_recv_consume(struct tcp_conn *c, uint32_t len);
 void tcp_recv_discard(struct tcp_conn *c);
 void tcp_recv_init(struct tcp_conn *c, seq irs);
 uint8_t tcp_recv_wscale(const struct tcp_conn *c);
+
+/* A segment brought [from, to) once more (RFC 2883). */
+void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to);
 
 /* delack.c */
 void tcp_delack_data(struct tcp_conn *c, uint32_t len);

@@ -30,6 +30,14 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->cwnd = c->cwnd;
     info->ssthresh = c->ssthresh;
     info->mss = c->mss;
+    info->timestamps = c->is.ts_on;
+    info->sack = c->is.sack_on;
+    info->wscale = c->is.wscale_on;
+    info->ecn = c->is.ecn_on;
+    info->snd_wscale = c->snd_wscale;
+    info->rcv_wscale = c->rcv_wscale;
+    info->path_mtu = c->path.mtu;
+    if (c->path.mtu) info->own_mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->user_mss);
     info->srtt = c->srtt_us * LA_US;
     info->rttvar = c->rttvar_us * LA_US;
     info->rto = tcp_rto(c);

@@ -11,6 +11,7 @@ void tcp_open_send(struct tcp_conn *c, seq iss) {
     c->ts_offset = tcp_ts_offset(c->tcp, &c->key);
     c->rcv_wscale = tcp_recv_wscale(c);
     c->unacked_since = tcp_clock_ms(c->tcp);
+    c->data_at = c->unacked_since - UINT32_MAX / 2; /* None yet. */
 }
 
 #define RTO_AFTER_LOST_SYN_US 3000000

@@ -18,11 +18,14 @@ static struct ip_path full_path(const struct tcp_conn *c) {
 }
 
 /* RFC 2018, 4: the blocks that grew last come first. */
-static void add_sack(const struct tcp_conn *c, struct tcp_options *o) {
+static void add_sack(struct tcp_conn *c, struct tcp_options *o) {
     struct range r[TCP_SACK_MAX];
-    unsigned max = c->is.ts_on ? 3 : TCP_SACK_MAX;
-    o->nsack = (uint8_t)ranges_recent(&c->ooo, r, max);
-    for (unsigned i = 0; i < o->nsack; i++) o->sack[i] = (struct tcp_sack){r[i].from, r[i].to};
+    unsigned max = c->is.ts_on ? 3 : TCP_SACK_MAX, first = c->is.dsack;
+    if (first) o->sack[0] = (struct tcp_sack){c->dsack_from, c->dsack_to}; /* RFC 2883, 4: said once. */
+    unsigned n = ranges_recent(&c->ooo, r, max - first);
+    for (unsigned i = 0; i < n; i++) o->sack[first + i] = (struct tcp_sack){r[i].from, r[i].to};
+    o->nsack = (uint8_t)(first + n);
+    c->is.dsack = 0;
 }
 
 static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
@@ -47,7 +50,8 @@ static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct 
         o->ts_val = tcp_clock_ms(c->tcp) + c->ts_offset;
         o->ts_ecr = plan->flags & TCP_ACK ? c->ts_recent : 0;
     }
-    if (!c->is.sack_on || !c->ooo.count || plan->len || plan->flags & TCP_SYN) return;
+    bool blocks = c->ooo.count || c->is.dsack;
+    if (!c->is.sack_on || !blocks || plan->len || plan->flags & TCP_SYN) return;
     add_sack(c, o);
     env_count(c->tcp->env, LA_C_SACK_OUT);
 }

@@ -71,6 +71,7 @@ struct tcp_params {
 
     /* Options. */
     bool window_scaling, timestamps, sack;
+    bool dsack; /* Duplicate data is reported in SACK (RFC 2883). */
     struct tcp_option_layout layout;
     uint16_t mss_default_v4, mss_default_v6; /* Without an MSS option: 536, 1220. */
     uint16_t mss_min;                        /* Smaller offers are raised to this. */
@@ -94,7 +95,8 @@ struct tcp_params {
     la_time rto_slop;        /* Added to every timeout but the very first (FreeBSD). */
     la_time delack;          /* Longest delay of an ACK. */
     uint8_t delack_segments; /* An ACK at least every so many full segments. */
-    uint8_t quickacks;       /* The first so many data segments are acknowledged at once. */
+    uint8_t quickacks;       /* The first so many data segments are acknowledged at once … */
+    bool quickacks_end;      /* … until an answer goes out soon after data came (Linux's pingpong). */
     uint8_t retries1;        /* Timeouts before the path is doubted. */
     uint8_t retries2;        /* Timeouts before the connection ends. */
     la_time keepidle, keepintvl;
@@ -102,6 +104,7 @@ struct tcp_params {
 
     /* Sending. */
     uint32_t initial_window; /* Segments. */
+    bool psh_bursts;         /* PSH also where two or more segments go at once and no more may (Linux, for GRO). */
     uint8_t dupthresh;
     bool icmp_may_rst;    /* ICMP errors may end a connection that is opening … */
     uint8_t icmp_opening; /* … these: enum icmp_opening_rule. */

@@ -86,6 +86,7 @@ void tcp_recover_mtu(struct tcp_conn *c) {
     uint16_t before = c->mss;
     tcp_send_mss_update(c);
     if (c->mss >= before) return; /* The other reports of the same window: it is on its way again already. */
+    if (c->cwnd / before) c->cwnd = c->cwnd / before * c->mss; /* As many packets as before, not as many bytes. */
     if (!tcp_synchronized(c) || seq_geq(c->snd_una, c->snd_max)) return;
     c->snd_nxt = c->snd_una;
     c->is.rtt_timing = 0;

@@ -68,11 +68,20 @@ seq tcp_recv_edge(const struct tcp_conn *c) {
     return seq_max(c->rcv_adv, seq_add(c->rcv_nxt, used < c->rcvbuf ? c->rcvbuf - used : 0));
 }
 
+void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to) {
+    if (!c->is.sack_on || !c->tcp->params.dsack || c->is.dsack || !seq_lt(from, to)) return;
+    c->dsack_from = from;
+    c->dsack_to = to;
+    c->is.dsack = 1;
+}
+
 /* Cuts what lies left of rcv_nxt and right of the window. A FIN beyond the window is cut with it. */
 static void trim(struct tcp_conn *c, struct tcp_seg *s) {
     if (seq_lt(s->seq, c->rcv_nxt)) {
         uint32_t old = seq_len(s->seq, c->rcv_nxt);
         if (old > s->data.len) old = (uint32_t)s->data.len;
+        tcp_recv_duplicate(c, s->seq, seq_add(s->seq, old));
+        if (old) tcp_mark(c, MARK_ACK); /* RFC 2883, 4: at once. */
         s->data.data += old;
         s->data.len -= old;
         s->seq = seq_add(s->seq, old);
@@ -98,12 +107,24 @@ static bool store(struct tcp_conn *c, seq at, const struct la_span *data) {
     return false;
 }
 
+/* The first part of [from, to) that is there already. */
+static void note_overlap(struct tcp_conn *c, seq from, seq to) {
+    for (unsigned i = 0; i < c->ooo.count; i++) {
+        seq low = seq_max(from, c->ooo.at[i].from), high = seq_min(to, c->ooo.at[i].to);
+        if (seq_lt(low, high)) {
+            tcp_recv_duplicate(c, low, high);
+            return;
+        }
+    }
+}
+
 /* Data at rcv_nxt: it joins what is there, and so does what lay behind the gap that it fills. */
 static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
     uint32_t len = (uint32_t)s->data.len;
     seq to = seq_add(s->seq, len);
     bool gaps = c->ooo.count > 0;
     if (gaps) {
+        note_overlap(c, s->seq, to);
         const struct range *next = ranges_find(&c->ooo, to);
         if (!next && seq_eq(c->ooo.at[0].from, to)) next = &c->ooo.at[0];
         if (next) to = next->to;
@@ -126,6 +147,7 @@ static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
 
 static void out_of_order(struct tcp_conn *c, const struct tcp_seg *s) {
     seq to = seq_add(s->seq, (uint32_t)s->data.len);
+    note_overlap(c, s->seq, to);
     if (c->dupacks_owed < UINT8_MAX) c->dupacks_owed++; /* RFC 5681, 4.2: a duplicate ACK for each, at once. */
     tcp_mark(c, MARK_ACK);
     if (!store(c, s->seq, &s->data)) return;
@@ -169,6 +191,7 @@ enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
         note_fin(c, s);
         return GO_ON;
     }
+    c->data_at = tcp_clock_ms(c->tcp);
     if (seq_eq(s->seq, c->rcv_nxt)) {
         if (!store(c, s->seq, &s->data)) return STOP;
         note_fin(c, s);

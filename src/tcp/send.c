@@ -87,14 +87,26 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left,
     return len >= c->max_snd_wnd / 2;
 }
 
+/* Whether nothing can follow `len` bytes now, of `left` that wait and `may` that both windows allow. */
+static bool ends_burst(const struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t may, uint32_t mss) {
+    uint32_t next = left - len < mss ? left - len : mss;
+    if (next > may - len) next = may - len;
+    return next == 0 || (next < mss && !(next == left - len && c->is.nodelay));
+}
+
 static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
     if (seq_gt(c->snd_nxt, c->snd_end)) return false;
     uint32_t left = seq_len(c->snd_nxt, c->snd_end), mss = tcp_send_mss(c), may = usable(c);
     uint32_t len = left < mss ? left : mss;
     if (len > may) len = may;
     bool fin_alone = left == 0 && c->is.fin_queued && (c->snd_wnd > 0 || seq_lt(c->snd_una, c->snd_nxt));
-    if (fin_alone || worth_sending(c, len, left, mss))
-        return plan_is(plan, c->snd_nxt, len, data_flags(c, c->snd_nxt, len), false);
+    if (fin_alone || worth_sending(c, len, left, mss)) {
+        uint16_t flags = data_flags(c, c->snd_nxt, len);
+        if (c->is.burst && c->tcp->params.psh_bursts && ends_burst(c, len, left, may, mss)) flags |= TCP_PSH;
+        c->is.burst = len == mss;
+        return plan_is(plan, c->snd_nxt, len, flags, false);
+    }
+    c->is.burst = 0;
     bool waits = left > 0 || c->is.fin_queued;
     if (waits && seq_eq(c->snd_una, c->snd_nxt)) tcp_persist_start(c);
     return false;
@@ -149,6 +161,9 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         tcp_delack_sent(c);
     }
     if (!space) return;
+    if (plan->len && c->tcp->params.quickacks_end && !plan->silent &&
+        (la_time)(tcp_clock_ms(c->tcp) - c->data_at) * LA_MS < c->tcp->params.delack)
+        c->quickacks = 0; /* An answer: what comes next is acknowledged with the next one. */
     if (seq_lt(plan->seq, c->snd_max)) {
         if (!plan->silent) {
             c->retransmits++;

@@ -60,6 +60,7 @@ static void out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
         return;
     }
     tcp_drop(c, old ? LA_D_SEQ_OLD : LA_D_SEQ_BEYOND);
+    if (old) tcp_recv_duplicate(c, s->seq, seq_min(seq_add(s->seq, (uint32_t)s->data.len), c->rcv_nxt));
     if (s->flags & TCP_SYN && c->state != LA_SYN_RCVD) {
         if (may_challenge(c)) tcp_mark(c, MARK_ACK | MARK_CHALLENGE);
         return;

@@ -42,10 +42,7 @@ int sys_rig_teardown(void **unused) {
 bool step(unsigned end, struct la_sys_call *call) { return la_sys_step(sys_rig.end[end].sys, call, sys_rig.now); }
 
 int64_t sys_rig_do(unsigned end, struct la_sys_call call, const char *file, int line) {
-    if (!step(end, &call)) {
-        print_error("%s blocks\n", la_sys_name(call.nr));
-        _fail(file, line);
-    }
+    if (!step(end, &call)) fail_msg("%s:%d: %s blocks", file, line, la_sys_name(call.nr));
     return call.result;
 }
 

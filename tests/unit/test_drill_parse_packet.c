@@ -149,7 +149,8 @@ static void icmp_before_and_behind_its_echo(void **state) {
     packet = parse("< icmp unreachable [0:0(0)/udp(9 > 1)]");
     assert_true(packet->udp_encaps);
     assert_int_equal(packet->udp_src_port, 9);
-    assert_int_equal(parse("< icmp source_quench")->icmp.echo, DRILL_ECHO_NONE);
+    assert_int_equal(parse("< icmp source_quench")->icmp.echo, DRILL_ECHO_TCP);
+    assert_int_equal(parse("< icmp echo_request id 7")->icmp.echo, DRILL_ECHO_NONE);
     packet = parse_under("--ip_version=ipv6", "< icmp unreachable port_unreachable [udp(8)]");
     assert_int_equal(packet->icmp.type, 1);
     assert_int_equal(packet->icmp.code, 4);

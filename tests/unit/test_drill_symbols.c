@@ -49,12 +49,20 @@ static void every_name_is_found_by_the_search(void **state) {
 
 static void names_that_only_freebsd_has_get_private_numbers(void **state) {
     (void)state;
-    assert_int_equal(value_of("TCP_NOOPT"), SYMBOL_TCP_NOOPT);
-    assert_true(SYMBOL_TCP_NOOPT >= SYMBOL_PRIVATE);
-    assert_int_not_equal(value_of("TCP_KEEPINIT"), value_of("TCP_NOOPT"));
-    assert_string_equal(symbol_private_name(SYMBOL_TCP_KEEPINIT), "TCP_KEEPINIT");
+    assert_int_equal(value_of("TCP_NOPUSH"), SYMBOL_TCP_NOPUSH);
+    assert_true(SYMBOL_TCP_NOPUSH >= SYMBOL_PRIVATE);
+    assert_int_not_equal(value_of("TCP_DELACK"), value_of("TCP_NOPUSH"));
+    assert_string_equal(symbol_private_name(SYMBOL_TCP_DELACK), "TCP_DELACK");
     assert_null(symbol_private_name(6));
     assert_null(symbol_private_name(SYMBOL_PRIVATE_END));
+}
+
+static void those_that_a_stack_has_are_socket_h_s(void **state) {
+    (void)state;
+    assert_int_equal(value_of("TCP_NOOPT"), LA_TCP_NOOPT);
+    assert_int_equal(value_of("TCP_KEEPINIT"), LA_TCP_KEEPINIT);
+    assert_string_equal(symbol_private_name(LA_TCP_NOOPT), "TCP_NOOPT");
+    assert_string_equal(symbol_private_name(LA_TCP_KEEPINIT), "TCP_KEEPINIT");
 }
 
 static void errors_have_their_usual_names(void **state) {
@@ -90,6 +98,7 @@ int main(void) {
         cmocka_unit_test(no_other_word_is_a_name),
         cmocka_unit_test(every_name_is_found_by_the_search),
         cmocka_unit_test(names_that_only_freebsd_has_get_private_numbers),
+        cmocka_unit_test(those_that_a_stack_has_are_socket_h_s),
         cmocka_unit_test(errors_have_their_usual_names),
         cmocka_unit_test(flags_are_written_as_names),
     };
