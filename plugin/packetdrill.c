@@ -9,13 +9,14 @@
  *
  * The tool makes a call that its script says blocks on a second thread. There the call sleeps until the first thread
  * has moved time or the stack far enough. Then nothing moves until the second thread has looked at the clock, which
- * shows it when its call was over: to the tool that is the time at which the call returned.
+ * shows it when its call was over: to the tool that is the time at which the call returned. And the first thread does
+ * not sleep on before the second one has dealt with the result and rests.
  *
  * The library is also preloaded (preload.c), because the tool takes some things from libc: descriptors begin at
  * FIRST_FD to tell its own from ours, and shell commands see the stack's settings and connections, not this machine's.
  *
- * --so_flags is a list of words: profile=freebsd; lastack=PATH, the command, which stands for sysctl, ss and so on; or
- * an option of the language without its dashes (ip_version=ipv6, local_ip=…, mtu=…). */
+ * --so_flags is a list of words: script=PATH, by which the profile is chosen; lastack=PATH, the command, which stands
+ * for sysctl, ss and so on; or an option of the language without its dashes (ip_version=ipv6, local_ip=…, mtu=…). */
 #define _GNU_SOURCE
 
 #include <lastack/dev.h>
@@ -31,6 +32,7 @@
 
 #include "packetdrill.h"
 #include "preload.h"
+#include "tool/drill_files.h"
 #include "tool/drill_host.h"
 
 #define LOOK_NS 1000
@@ -43,14 +45,21 @@
 #define EXIT_WRONG 2
 #define EXIT_NOT_APPLICABLE 77
 
+/* What the second thread is doing. */
+enum phase {
+    RESTING,   /* Nothing, or making a call that is not over at once. */
+    BLOCKED,   /* Its call sleeps. */
+    RETURNING, /* Its call is over, and it has not looked at the clock. */
+    JUDGING,   /* It deals with the result. */
+};
+
 struct plugin {
     struct la_drill_script *script; /* An empty one, for its options. */
     struct la_drill_target *target;
     pthread_mutex_t lock;
-    pthread_cond_t moved;        /* One of the next three has changed. */
-    struct la_sys_call *blocked; /* The second thread's call; NULL: none. */
-    bool returning;              /* It is over, and `second` has not looked at the clock. */
-    la_time over_at;             /* When it was over. */
+    pthread_cond_t moved; /* The phase has changed. */
+    enum phase phase;
+    struct la_sys_call *blocked; /* The second thread's call, while it is blocked or returning. */
     pthread_t first, second;
 };
 
@@ -65,28 +74,35 @@ static la_time now(void) { return plugin.target->now(plugin.target); }
 
 /* --- The lock --- */
 
+static bool on_second(void) { return plugin.phase != RESTING && pthread_equal(plugin.second, pthread_self()); }
+
+static void set_phase(enum phase phase) {
+    plugin.phase = phase;
+    pthread_cond_broadcast(&plugin.moved);
+}
+
 static void enter(void) {
     pthread_mutex_lock(&plugin.lock);
-    while (plugin.returning && !pthread_equal(plugin.second, pthread_self()))
-        pthread_cond_wait(&plugin.moved, &plugin.lock);
+    while (plugin.phase == RETURNING && !on_second()) pthread_cond_wait(&plugin.moved, &plugin.lock);
 }
 
 /* After anything that may have ended the blocked call. */
 static void leave(void) {
-    if (plugin.blocked && plugin.target->wait(plugin.target, plugin.blocked, now())) {
-        plugin.over_at = plugin.blocked->over_at;
-        plugin.returning = true;
-        plugin.blocked = NULL;
-        pthread_cond_broadcast(&plugin.moved);
-    }
+    if (plugin.phase == BLOCKED && plugin.target->wait(plugin.target, plugin.blocked, now())) set_phase(RETURNING);
     pthread_mutex_unlock(&plugin.lock);
 }
 
 bool plugin_await(void) {
     enter();
-    bool over = !plugin.blocked || plugin.target->wait(plugin.target, plugin.blocked, now() + IDLE_WAIT);
+    bool over = plugin.phase != BLOCKED || plugin.target->wait(plugin.target, plugin.blocked, now() + IDLE_WAIT);
     leave();
     return over;
+}
+
+void plugin_rest(void) {
+    pthread_mutex_lock(&plugin.lock);
+    if (on_second()) set_phase(RESTING);
+    pthread_mutex_unlock(&plugin.lock);
 }
 
 /* A call that is not over at once. */
@@ -97,13 +113,14 @@ static void sleep_in(struct la_sys_call *call) {
     }
     plugin.second = pthread_self();
     plugin.blocked = call;
-    while (plugin.blocked) pthread_cond_wait(&plugin.moved, &plugin.lock);
+    set_phase(BLOCKED);
+    while (plugin.phase == BLOCKED) pthread_cond_wait(&plugin.moved, &plugin.lock);
 }
 
 /* Makes a call. The result as libc gives it. */
 static long finish(struct la_sys_call *call) {
     enter();
-    if (plugin.blocked) die("a call", "another one blocks");
+    if (plugin.phase == BLOCKED) die("a call", "another one blocks");
     if (!plugin.target->call(plugin.target, call)) sleep_in(call);
     leave();
     if (call->result >= 0) return (long)call->result;
@@ -288,17 +305,18 @@ static int on_netdev_receive(void *u, void *packet, size_t *size, long long *tim
 static int on_usleep(void *u, useconds_t us) {
     (void)u;
     enter();
+    while (plugin.phase >= RETURNING && !on_second()) pthread_cond_wait(&plugin.moved, &plugin.lock);
     plugin.target->sleep(plugin.target, now() + (la_time)us * 1000);
     leave();
     return 0;
 }
 
 static la_time look(void) {
+    la_time at;
     enter();
-    la_time at = plugin.over_at;
-    if (plugin.returning) {
-        plugin.returning = false;
-        pthread_cond_broadcast(&plugin.moved);
+    if (plugin.phase == RETURNING) {
+        at = plugin.blocked->over_at;
+        set_phase(JUDGING);
     } else {
         at = now() + LOOK_NS;
         plugin.target->sleep(plugin.target, at);
@@ -345,41 +363,40 @@ static void on_free(void *u) {
     la_drill_free(plugin.script);
 }
 
-/* The words of --so_flags. */
-static const char *read_flags(const char *flags, struct la_drill_options *options, char *profile, size_t size) {
-    static char error[256];
-    static char program[256];
-    char word[256];
+struct flags {
+    struct la_drill_options options;
+    char script[4096], lastack[4096];
+};
+
+/* The words of --so_flags. False with a sentence in `error`. */
+static bool read_flags(const char *text, struct flags *flags, char *error, size_t size) {
+    char word[4096], option[4098];
     int used = 0;
-    for (const char *at = flags; at && sscanf(at, "%255s%n", word, &used) == 1; at += used) {
-        if (!strncmp(word, "profile=", 8)) {
-            snprintf(profile, size, "%.*s", (int)size - 1, word + 8);
-            continue;
-        }
-        if (!strncmp(word, "lastack=", 8)) {
-            snprintf(program, sizeof program, "%s", word + 8);
-            drill_host_program(program);
-            continue;
-        }
-        char option[260];
+    for (const char *at = text; at && sscanf(at, "%4095s%n", word, &used) == 1; at += used) {
         snprintf(option, sizeof option, "--%s", word);
-        if (!la_drill_option_parse(options, option, error, sizeof error)) return error;
+        if (!strncmp(word, "script=", 7))
+            snprintf(flags->script, sizeof flags->script, "%s", word + 7);
+        else if (!strncmp(word, "lastack=", 8))
+            snprintf(flags->lastack, sizeof flags->lastack, "%s", word + 8);
+        else if (!la_drill_option_parse(&flags->options, option, error, size))
+            return false;
     }
-    return NULL;
+    return true;
 }
 
 __attribute__((visibility("default"))) void packetdrill_interface_init(const char *flags,
                                                                        struct packetdrill_interface *interface);
 
-void packetdrill_interface_init(const char *flags, struct packetdrill_interface *interface) {
-    char profile[32] = "linux";
-    struct la_drill_options options = {0};
-    if (!preload_works()) die("not preloaded", "commands would reach this machine; set LD_PRELOAD to this library");
-    const char *wrong = read_flags(flags, &options, profile, sizeof profile);
-    if (wrong) die("--so_flags", wrong);
-    struct la_drill_error error;
+static void open_target(const char *text) {
+    static struct flags flags; /* drill_host keeps a pointer into it. */
     static const char nothing[] = "0 `true`\n";
-    if (la_drill_parse(nothing, sizeof nothing - 1, &options, &plugin.script, &error)) die("options", error.text);
+    struct la_drill_error wrong = {0};
+    char error[256];
+    if (!read_flags(text, &flags, error, sizeof error)) die("--so_flags", error);
+    if (flags.lastack[0]) drill_host_program(flags.lastack);
+    if (la_drill_parse(nothing, sizeof nothing - 1, &flags.options, &plugin.script, &wrong)) die("options", wrong.text);
+    char *profile = files_profile(flags.script, error, sizeof error);
+    if (!profile) die("profile", error);
     struct la_drill_stack_config config = {
         .profile = profile,
         .options = la_drill_script_options(plugin.script),
@@ -388,6 +405,12 @@ void packetdrill_interface_init(const char *flags, struct packetdrill_interface 
     };
     int status = la_drill_stack_open(&config, &plugin.target);
     if (status) die("a stack cannot be made", la_errno_text(-status));
+    free(profile);
+}
+
+void packetdrill_interface_init(const char *flags, struct packetdrill_interface *interface) {
+    if (!preload_works()) die("not preloaded", "commands would reach this machine; set LD_PRELOAD to this library");
+    open_target(flags);
     plugin.first = pthread_self();
     *interface = (struct packetdrill_interface){
         .free = on_free,

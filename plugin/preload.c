@@ -52,6 +52,12 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lo
     return NEXT(pthread_cond_timedwait)(condition, lock, until);
 }
 
+/* The second thread signals when it is ready for the next call. */
+EXPORT int pthread_cond_signal(pthread_cond_t *condition) {
+    plugin_rest();
+    return NEXT(pthread_cond_signal)(condition);
+}
+
 /* The tool begins between two ticks, after having seen ten go by. */
 EXPORT clock_t times(struct tms *times) {
     static clock_t ticks;

@@ -22,4 +22,7 @@ int plugin_command(const char *command);
  * back. False: the call still blocks. */
 bool plugin_await(void);
 
+/* Where that thread is the caller: it is done with its call. */
+void plugin_rest(void);
+
 #endif

@@ -14,7 +14,7 @@ PURE_SYSTEM = CORE_SYSTEM | {"stdarg.h", "stdlib.h", "stdio.h", "string.h", "int
                              "strings.h", "errno.h"}
 # Headers that a folder with Linux's socket calls uses for the shapes of their arguments alone.
 SHAPES_SYSTEM = PURE_SYSTEM | {"sys/socket.h", "netinet/in.h", "netinet/tcp.h", "sys/uio.h", "poll.h", "sys/epoll.h",
-                               "sys/ioctl.h", "sys/time.h", "fcntl.h", "linux/sockios.h"}
+                               "sys/ioctl.h", "fcntl.h", "linux/sockios.h"}
 ANY = None
 
 # Folder: (other folders of src/ whose headers it may include, system headers it may include).

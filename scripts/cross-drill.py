@@ -21,11 +21,12 @@ from pathlib import Path
 TIMEOUT = 30
 NOT_APPLICABLE = 77
 
-# What both are given where a script does not say its own, by IP version: what the original's own list of tests gives.
+# What the original is given where a script does not say its own, because its defaults are not lastack drill's.
 V4 = {"local_ip": "192.168.0.1", "gateway_ip": "192.168.0.1", "netmask_ip": "255.255.0.0", "remote_ip": "192.0.2.1"}
-V6 = {"local_ip": "fd3d:a0b:17d6::1", "gateway_ip": "fd3d:a0b:17d6:8888::1", "remote_ip": "fd3d:fa7b:d17d::1",
-      "mtu": "1520"}
-OPTIONS = {"ipv4": V4, "ipv6": V6, "ipv4-mapped-ipv6": V4}
+V6 = {"local_ip": "fd3d:fa7b:d17d::1", "gateway_ip": "fd3d:fa7b:d17d::2", "remote_ip": "2001:db8::1"}
+# Of a script that is for any version.
+FORCED_V6 = {"ip_version": "ipv6", "local_ip": "fd3d:a0b:17d6::1", "gateway_ip": "fd3d:a0b:17d6:8888::1",
+             "remote_ip": "fd3d:fa7b:d17d::1", "mtu": "1520"}
 COOKIE = "3021b9d889017eeb"
 DEFINES = {
     "ipv4": {"TFO_COOKIE": COOKIE, "CODE": "host_unreachable", "CMSG_LEVEL_IP": "SOL_IP", "CMSG_TYPE_RECVERR": "IP_RECVERR"},
@@ -61,15 +62,15 @@ class Original:
     def verdict(self, script, ours):
         """(verdict, why): pass, fail, skipped or not parsed."""
         version, own = ours.get("ip_version", "ipv4"), own_options(script)
-        options = {name: value for name, value in OPTIONS[version].items() if name not in own}
-        if "ip_version" not in own:
-            options["ip_version"] = version
+        given = V4 if version != "ipv6" else V6 if "ip_version" in own else FORCED_V6
+        options = {name: value for name, value in given.items() if name not in own}
         arguments = [f"--{name}={value}" for name, value in options.items()]
         arguments += [f"--define={name}={value}" for name, value in DEFINES[version].items()]
         if (run := self.run(script, [*arguments, "--dry_run"], {})).returncode:
             return "not parsed", run.stderr
-        words = [word_of(*item) for item in (options | own).items() if item[0] not in NOT_FOR_THE_STACK]
-        flags = " ".join([f"lastack={self.lastack}", f"profile={ours['profile']}", *words])
+        words = [f"lastack={self.lastack}", f"script={script}"]
+        words += [word_of(*item) for item in (options | own).items() if item[0] not in NOT_FOR_THE_STACK]
+        flags = " ".join(words)
         arguments += [f"--so_filename={self.plugin}", f"--so_flags={flags}"]
         try:
             run = self.run(script, arguments, {"LD_PRELOAD": str(self.plugin)})

@@ -232,6 +232,9 @@ static const struct row rows[] = {
     TCP(challenge_per_second, UNIT_COUNT, "net.ipv4.tcp_challenge_ack_limit", 0, INT32_MAX, 2, 5, 2,
         "Challenge ACKs a second at most for each connection; 0 sets no bound.")
 
+    TCP(challenge_spacing, UNIT_MS, "net.ipv4.tcp_invalid_ratelimit", 0, MAX_HOUR_MS, 500, 0, 0,
+        "Time between two challenge ACKs of a connection, at least.")
+
     /* Timers. */
     TCP(rto_initial, UNIT_MS, "net.inet.tcp.rexmit_initial", 1, MAX_HOUR_MS, 1000, 1000, 1000,
         "The retransmission timeout before the first measurement (RFC 6298).")
@@ -247,6 +250,8 @@ static const struct row rows[] = {
         "An ACK at least for every so many full-sized segments.")
     TCP(quickacks, UNIT_COUNT, "lastack.tcp_quickacks", 0, 255, 16, 0, 0,
         "So many data segments at the beginning are acknowledged at once.")
+    TCP(fin_ack_delayed, UNIT_BOOL, "lastack.tcp_fin_ack_delayed", 0, 1, 1, 0, 0,
+        "The ACK of a FIN that comes after data may wait as long as any other.")
     TCP(quickacks_end, UNIT_BOOL, "lastack.tcp_quickacks_end", 0, 1, 1, 0, 0,
         "ACKs are no longer sent at once when data goes out soon after data came: a conversation.")
     TCP(retries1, UNIT_COUNT, "net.ipv4.tcp_retries1", 0, 255, 3, 3, 3,

@@ -90,7 +90,7 @@ static const struct collection {
 } collections[] = {
     {"freebsd", "freebsd"},
     {"bsd", "freebsd lastack.tcp_window_rule=2 lastack.tcp_listen_synack_rst=1 net.inet.tcp.delacktime=100"},
-    {"linux", "linux net.ipv4.tcp_rmem_max=3145728 lastack.tcp_psh_bursts=0"},
+    {"linux", "linux net.ipv4.tcp_rmem_max=3145728 lastack.tcp_psh_bursts=0 lastack.tcp_sockbuf_doubled=0"},
 };
 
 /* By the last directory of the path with a telling name. */

@@ -204,19 +204,10 @@ static size_t kept_of(const char *name) {
     return i;
 }
 
-/* Settings have short names and those of other systems, too; a sysctl has its full name. */
-static bool is_full(const char *name) {
-    static const char *const roots[] = {"net", "kern", "lastack"};
-    for (size_t i = 0; i < COUNT_OF(roots); i++) {
-        size_t len = strlen(roots[i]);
-        if (!strncmp(name, roots[i], len) && (name[len] == '.' || name[len] == '/')) return true;
-    }
-    return false;
-}
-
+/* Names of other systems (TcpTimedWaitDelay) count, too. */
 static bool is_setting(const struct drill_stack_target *t, const char *name) {
     int64_t value;
-    return is_full(name) && la_get(t->stack, name, &value) == 0;
+    return la_get(t->stack, name, &value) == 0;
 }
 
 /* --- Reading --- */
@@ -230,7 +221,7 @@ int sysctl_read(const struct drill_stack_target *t, const char *name, char value
             if (la_get(t->stack, v->part[i], &n) == 0) drill_text_add(&text, "%s%" PRId64, i ? "\t" : "", n);
         return 0;
     }
-    if (is_full(name) && la_get(t->stack, name, &n) == 0) {
+    if (la_get(t->stack, name, &n) == 0) {
         drill_text_add(&text, "%" PRId64, n);
         return 0;
     }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 /* Linux's numbers; libc does not have all of them. */
 enum {
@@ -158,18 +157,32 @@ void sys_option_replay(struct la_sys *sys, struct sys_socket *s) {
 /* --- setsockopt --- */
 
 /* SO_RCVTIMEO and SO_SNDTIMEO: 0 is for ever, a negative time is not at all. */
-static int set_timeout(la_time *timeout, const void *value, size_t len) {
-    struct timeval tv;
-    if (len < sizeof tv) return -EINVAL;
-    if (!value) return -EFAULT;
-    memcpy(&tv, value, sizeof tv);
-    if (tv.tv_usec < 0 || tv.tv_usec >= 1000000) return -EDOM;
-    bool endless = (!tv.tv_sec && !tv.tv_usec) || (uint64_t)tv.tv_sec >= LA_NEVER / LA_SECOND / 2;
-    if (tv.tv_sec < 0)
+static int set_seconds(la_time *timeout, int64_t sec, int64_t usec) {
+    if (usec < 0 || usec >= 1000000) return -EDOM;
+    bool endless = (!sec && !usec) || (uint64_t)sec >= LA_NEVER / LA_SECOND / 2;
+    if (sec < 0)
         *timeout = 0;
     else
-        *timeout = endless ? LA_NEVER : (la_time)tv.tv_sec * LA_SECOND + (la_time)tv.tv_usec * LA_US;
+        *timeout = endless ? LA_NEVER : (la_time)sec * LA_SECOND + (la_time)usec * LA_US;
     return 0;
+}
+
+/* Seconds and microseconds. */
+static int set_timeout(la_time *timeout, const void *value, size_t len) {
+    long tv[2];
+    if (len < sizeof tv) return -EINVAL;
+    if (!value) return -EFAULT;
+    memcpy(tv, value, sizeof tv);
+    return set_seconds(timeout, tv[0], tv[1]);
+}
+
+/* The new names have 64 bits on every machine. */
+static int set_timeout_new(la_time *timeout, const void *value, size_t len) {
+    int64_t tv[2];
+    if (len < sizeof tv) return -EINVAL;
+    if (!value) return -EFAULT;
+    memcpy(tv, value, sizeof tv);
+    return set_seconds(timeout, tv[0], tv[1]);
 }
 
 static int set_low_water(struct sys_socket *s, const void *value, size_t len) {
@@ -197,10 +210,10 @@ static bool set_own(struct sys_socket *s, int level, int name, const void *value
     }
     if (level != LA_SOL_SOCKET) return false;
     switch (name) {
-    case OPT_SO_RCVTIMEO:
-    case OPT_SO_RCVTIMEO_NEW: *result = set_timeout(&s->recv_timeout, value, len); return true;
-    case OPT_SO_SNDTIMEO:
-    case OPT_SO_SNDTIMEO_NEW: *result = set_timeout(&s->send_timeout, value, len); return true;
+    case OPT_SO_RCVTIMEO: *result = set_timeout(&s->recv_timeout, value, len); return true;
+    case OPT_SO_SNDTIMEO: *result = set_timeout(&s->send_timeout, value, len); return true;
+    case OPT_SO_RCVTIMEO_NEW: *result = set_timeout_new(&s->recv_timeout, value, len); return true;
+    case OPT_SO_SNDTIMEO_NEW: *result = set_timeout_new(&s->send_timeout, value, len); return true;
     case OPT_SO_RCVLOWAT: *result = set_low_water(s, value, len); return true;
     default: return false;
     }
@@ -265,12 +278,22 @@ static int put_number(uint8_t *to, int number) {
 }
 
 static int put_timeout(uint8_t *to, la_time timeout) {
-    struct timeval tv = {0, 0};
+    long tv[2] = {0, 0};
     if (timeout != LA_NEVER) {
-        tv.tv_sec = (time_t)(timeout / LA_SECOND);
-        tv.tv_usec = (suseconds_t)(timeout % LA_SECOND / LA_US);
+        tv[0] = (long)(timeout / LA_SECOND);
+        tv[1] = (long)(timeout % LA_SECOND / LA_US);
     }
-    memcpy(to, &tv, sizeof tv);
+    memcpy(to, tv, sizeof tv);
+    return (int)sizeof tv;
+}
+
+static int put_timeout_new(uint8_t *to, la_time timeout) {
+    int64_t tv[2] = {0, 0};
+    if (timeout != LA_NEVER) {
+        tv[0] = (int64_t)(timeout / LA_SECOND);
+        tv[1] = (int64_t)(timeout % LA_SECOND / LA_US);
+    }
+    memcpy(to, tv, sizeof tv);
     return (int)sizeof tv;
 }
 
@@ -297,10 +320,10 @@ static int get_socket_own(struct la_sys *sys, struct sys_file *file, int name, u
     case LA_SO_ERROR: return put_number(to, sys_error_take(sys, s));
     case OPT_SO_RCVLOWAT: return put_number(to, s->low_water);
     case OPT_SO_SNDLOWAT: return put_number(to, 1);
-    case OPT_SO_RCVTIMEO:
-    case OPT_SO_RCVTIMEO_NEW: return put_timeout(to, s->recv_timeout);
-    case OPT_SO_SNDTIMEO:
-    case OPT_SO_SNDTIMEO_NEW: return put_timeout(to, s->send_timeout);
+    case OPT_SO_RCVTIMEO: return put_timeout(to, s->recv_timeout);
+    case OPT_SO_SNDTIMEO: return put_timeout(to, s->send_timeout);
+    case OPT_SO_RCVTIMEO_NEW: return put_timeout_new(to, s->recv_timeout);
+    case OPT_SO_SNDTIMEO_NEW: return put_timeout_new(to, s->send_timeout);
     case OPT_SO_DOMAIN: return put_number(to, s->family);
     case OPT_SO_PROTOCOL: return put_number(to, s->type == LA_SOCK_STREAM ? LA_IPPROTO_TCP : 17);
     case OPT_SO_MEMINFO: return put_meminfo(sys, s, to);

@@ -88,7 +88,8 @@ void sys_tcp_info(const struct la_sys *sys, const struct sys_socket *s, void *to
         i.rcv_wnd = c.rcv_wnd;
         i.options = (uint8_t)(c.timestamps * SYS_TCP_OPT_TIMESTAMPS | c.sack * SYS_TCP_OPT_SACK |
                               c.wscale * SYS_TCP_OPT_WSCALE | c.ecn * SYS_TCP_OPT_ECN);
-        i.wscale = (uint8_t)(c.snd_wscale | c.rcv_wscale << 4);
+        i.snd_wscale = c.snd_wscale & 15u;
+        i.rcv_wscale = c.rcv_wscale & 15u;
         i.pmtu = c.path_mtu;
         i.advmss = c.own_mss;
     }

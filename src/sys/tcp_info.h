@@ -33,12 +33,12 @@ struct sys_tcp_info {
     uint8_t state, ca_state;
     uint8_t retransmits, probes, backoff; /* Unanswered so far. */
     uint8_t options;
-    uint8_t wscale;                    /* The sender's in the lower half, the receiver's in the upper. */
-    uint8_t app_limited_and_fast_open; /* Bit 0; bits 1 and 2. */
-    uint32_t rto, ato;                 /* µs */
-    uint32_t snd_mss, rcv_mss;         /* bytes */
-    uint32_t unacked, sacked;          /* segments; of a listener: its queue, and the most of it */
-    uint32_t lost, retrans, fackets;   /* segments */
+    uint8_t snd_wscale : 4, rcv_wscale : 4;
+    uint8_t app_limited : 1, fastopen_client_fail : 2;
+    uint32_t rto, ato;               /* µs */
+    uint32_t snd_mss, rcv_mss;       /* bytes */
+    uint32_t unacked, sacked;        /* segments; of a listener: its queue, and the most of it */
+    uint32_t lost, retrans, fackets; /* segments */
     uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv; /* ms ago */
     uint32_t pmtu, rcv_ssthresh;                                           /* bytes */
     uint32_t rtt, rttvar;                                                  /* µs */

@@ -56,6 +56,7 @@ struct tcp_flags_conn {
     unsigned ecn_reduced : 1; /* The next new data carries CWR. */
     unsigned dsack : 1;       /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
     unsigned burst : 1;       /* A full segment of new data has just gone. */
+    unsigned more : 1;        /* The last send had MSG_MORE: what does not fill a segment waits. */
     unsigned in_recovery : 1;
     unsigned rtt_timing : 1; /* rtt_seq and rtt_at are being measured. */
     /* Options. */
@@ -140,6 +141,7 @@ struct tcp_conn {
     uint8_t soft_error;       /* What ICMP said last (RFC 5461), for the end by timeout. */
     uint8_t challenge_count;
     uint32_t challenge_second;
+    uint32_t challenged_at; /* tcp_clock_ms. */
 
     /* Storage. */
     struct buffer snd;
@@ -320,6 +322,8 @@ void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to);
 /* delack.c */
 void tcp_delack_data(struct tcp_conn *c, uint32_t len);
 void tcp_delack_sent(struct tcp_conn *c);
+/* An ACK is due, and may wait. */
+void tcp_delack_later(struct tcp_conn *c);
 
 /* send.c */
 struct tcp_plan {

@@ -11,9 +11,14 @@ void tcp_delack_data(struct tcp_conn *c, uint32_t len) {
         tcp_mark(c, MARK_ACK);
     } else if (c->unacked_segments >= params->delack_segments) {
         tcp_mark(c, MARK_ACK);
-    } else if (c->timer_at[LA_TIMER_DELACK] == LA_NEVER) {
-        tcp_timer_set(c, LA_TIMER_DELACK, c->tcp->env->now + params->delack);
+    } else {
+        tcp_delack_later(c);
     }
+}
+
+void tcp_delack_later(struct tcp_conn *c) {
+    if (c->timer_at[LA_TIMER_DELACK] == LA_NEVER)
+        tcp_timer_set(c, LA_TIMER_DELACK, c->tcp->env->now + c->tcp->params.delack);
 }
 
 /* An ACK has left, alone or with data. */

@@ -89,6 +89,7 @@ struct tcp_params {
     bool rst_strict, syn_strict;   /* false: RFC 793's rules. */
     bool rst_error_by_state;       /* After an RST, EPIPE in CLOSE_WAIT and nothing while closing (Linux). */
     uint32_t challenge_per_second; /* Per connection. 0: no bound. */
+    la_time challenge_spacing;     /* Between two of them, at least. */
 
     /* Timers. */
     la_time rto_initial, rto_min, rto_max;
@@ -96,6 +97,7 @@ struct tcp_params {
     la_time delack;          /* Longest delay of an ACK. */
     uint8_t delack_segments; /* An ACK at least every so many full segments. */
     uint8_t quickacks;       /* The first so many data segments are acknowledged at once … */
+    bool fin_ack_delayed;    /* After data, the ACK of a FIN may wait like any other (Linux). */
     bool quickacks_end;      /* … until an answer goes out soon after data came (Linux's pingpong). */
     uint8_t retries1;        /* Timeouts before the path is doubted. */
     uint8_t retries2;        /* Timeouts before the connection ends. */

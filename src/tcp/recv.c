@@ -232,7 +232,11 @@ enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in) {
     c->is.fin_received = 1;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
     c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt); /* A FIN may stand right behind a full window. */
-    tcp_mark(c, MARK_ACK);
+    bool may_wait = c->tcp->params.fin_ack_delayed && c->state == LA_ESTABLISHED && c->bytes_in > 0;
+    if (may_wait && !(c->marks & MARK_ACK))
+        tcp_delack_later(c);
+    else
+        tcp_mark(c, MARK_ACK);
     readable(c, LA_EV_READABLE | LA_EV_EOF);
     if (c->state == LA_ESTABLISHED)
         tcp_set_state(c, LA_CLOSE_WAIT, LA_CAUSE_SEGMENT, what);

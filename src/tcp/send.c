@@ -29,7 +29,7 @@ uint32_t tcp_sndbuf(const struct tcp_conn *c) {
 static uint16_t data_flags(const struct tcp_conn *c, seq at, uint32_t len) {
     seq end = seq_add(at, len);
     uint16_t flags = TCP_ACK;
-    if (len && seq_eq(end, c->snd_end)) flags |= TCP_PSH;
+    if (len && seq_eq(end, c->snd_end) && !c->is.more) flags |= TCP_PSH;
     if (c->is.fin_queued && seq_eq(end, c->snd_end)) flags |= TCP_FIN;
     return flags;
 }
@@ -82,7 +82,7 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left,
     if (len == 0) return false;
     if (len == mss || seq_lt(c->snd_nxt, c->snd_max)) return true;
     if (len == left && c->is.fin_queued) return true;
-    if (c->is.cork) return false;
+    if (c->is.cork || c->is.more) return false;
     if (len == left) return c->is.nodelay || seq_leq(c->snd_small, c->snd_una);
     return len >= c->max_snd_wnd / 2;
 }
@@ -149,6 +149,13 @@ static void start_timing(struct tcp_conn *c, seq end) {
     c->rtt_at = c->tcp->env->now;
 }
 
+/* Data that goes out soon after data came is an answer: from here on, ACKs wait for the next one. */
+static void note_answer(struct tcp_conn *c) {
+    const struct tcp_params *params = &c->tcp->params;
+    if (!params->quickacks_end || (la_time)(tcp_clock_ms(c->tcp) - c->data_at) * LA_MS >= params->delack) return;
+    c->quickacks = 0;
+}
+
 /* The planned segment is on its way: sequence variables and timers follow. */
 void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     bool syn = plan->flags & TCP_SYN, fin = plan->flags & TCP_FIN;
@@ -161,9 +168,7 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         tcp_delack_sent(c);
     }
     if (!space) return;
-    if (plan->len && c->tcp->params.quickacks_end && !plan->silent &&
-        (la_time)(tcp_clock_ms(c->tcp) - c->data_at) * LA_MS < c->tcp->params.delack)
-        c->quickacks = 0; /* An answer: what comes next is acknowledged with the next one. */
+    if (plan->len && !plan->silent) note_answer(c);
     if (seq_lt(plan->seq, c->snd_max)) {
         if (!plan->silent) {
             c->retransmits++;

@@ -37,7 +37,6 @@ static void sent_by_user(struct tcp_conn *c, uint32_t len) {
 
 int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, int flags) {
     struct tcp_conn *c = tcp_conn_of(tcp, sock);
-    (void)flags;
     if (!c) return -LA_EBADF;
     int64_t blocked = send_blocked(c);
     if (blocked) return blocked;
@@ -48,6 +47,7 @@ int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, in
     seq high = seq_add(c->snd_end, n);
     if (!buffer_write(&c->snd, &tcp->slabs, c->snd_una, high, c->snd_end, data, n)) return -LA_ENOMEM;
     if (n < len) c->is.full_blocked = 1;
+    c->is.more = (flags & LA_MSG_MORE) != 0;
     sent_by_user(c, n);
     return n;
 }

@@ -8,7 +8,9 @@
 /* Challenge ACKs are limited per connection and second, so that nobody can learn from a shared limit (RFC 5961, 7; the
  * shared one was CVE-2016-5696). */
 static bool may_challenge(struct tcp_conn *c) {
-    uint32_t limit = c->tcp->params.challenge_per_second;
+    uint32_t limit = c->tcp->params.challenge_per_second, now = tcp_clock_ms(c->tcp);
+    if ((la_time)(now - c->challenged_at) * LA_MS < c->tcp->params.challenge_spacing && c->challenge_second)
+        return tcp_drop(c, LA_D_CHALLENGE_RATE), false;
     uint32_t second = (uint32_t)(c->tcp->env->now / LA_SECOND);
     if (second != c->challenge_second) {
         c->challenge_second = second;
@@ -16,6 +18,7 @@ static bool may_challenge(struct tcp_conn *c) {
     }
     if (limit && c->challenge_count >= limit) return tcp_drop(c, LA_D_CHALLENGE_RATE), false;
     if (c->challenge_count < UINT8_MAX) c->challenge_count++;
+    c->challenged_at = now;
     return true;
 }
 
@@ -90,12 +93,16 @@ enum tcp_verdict tcp_validate_sequence(struct tcp_conn *c, struct tcp_in *in) {
         s->data.len = 0;
         s->flags &= (uint16_t)~TCP_FIN;
     }
-    if (c->is.ts_on && s->opt.has_ts && seq_leq(s->seq, c->last_ack_sent) &&
-        (int32_t)(s->opt.ts_val - c->ts_recent) >= 0) {
-        c->ts_recent = s->opt.ts_val;
-        c->ts_recent_at = tcp_clock_ms(c->tcp);
-    }
     return GO_ON;
+}
+
+/* RFC 7323, 4.3 (2). Only a segment whose ACK is acceptable, too, may teach a timestamp: a blind one could otherwise
+ * make all later ones look old. */
+static void note_timestamp(struct tcp_conn *c, const struct tcp_seg *s) {
+    if (!c->is.ts_on || !s->opt.has_ts || seq_gt(s->seq, c->last_ack_sent)) return;
+    if ((int32_t)(s->opt.ts_val - c->ts_recent) < 0) return;
+    c->ts_recent = s->opt.ts_val;
+    c->ts_recent_at = tcp_clock_ms(c->tcp);
 }
 
 /* What the owner is told after an RST: that it was reset, or Linux's errors. */
@@ -145,6 +152,7 @@ static enum tcp_verdict syn_rcvd_ack(struct tcp_conn *c, struct tcp_in *in) {
         tcp_reply_rst(c->tcp, in);
         return STOP;
     }
+    note_timestamp(c, s);
     tcp_ack_syn(c, s->ack);
     c->snd_wnd = in->wnd;
     c->snd_wl1 = s->seq;
@@ -170,5 +178,6 @@ enum tcp_verdict tcp_validate_ack(struct tcp_conn *c, struct tcp_in *in) {
         challenge(c, LA_D_ACK_OLD);
         return STOP;
     }
+    note_timestamp(c, s);
     return GO_ON;
 }

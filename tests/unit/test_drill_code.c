@@ -104,10 +104,13 @@ static bool have_python(void) { return system("python3 -c '' >/dev/null 2>&1") =
 static void blocks_run_in_order_with_what_was_sampled(void **state) {
     (void)state;
     if (!have_python()) skip();
+    struct {
+        unsigned sent : 4, received : 4;
+    } scales = {8, 7};
     uint8_t info[280] = {1};
     char output[512];
     struct drill_code *code = code_new();
-    info[6] = 0x78;
+    memcpy(&info[6], &scales, 1);
     put32(info, 80, 10);
     assert_true(code_add(code, "TCP_INFINITE_SSTHRESH = 0x7fffffff", 3, NULL, 0));
     assert_true(code_add(code,

@@ -3,6 +3,7 @@
 #include "sys_rig.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -61,7 +62,8 @@ static void lengths_and_memory(void **unused) {
 static void timeouts_come_back(void **unused) {
     (void)unused;
     int fd = tcp();
-    int64_t tv[2] = {1, 500000};
+    long tv[2] = {1, 500000};
+    int64_t wide[2] = {2, 250000};
     socklen_t len = sizeof tv;
     assert_int_equal(DO(A, SETSOCKOPT, FD(fd), SOL_SOCKET, SO_RCVTIMEO, P(tv), sizeof tv), 0);
     tv[0] = tv[1] = 9;
@@ -70,10 +72,15 @@ static void timeouts_come_back(void **unused) {
     assert_int_equal(tv[1], 500000);
     assert_int_equal(DO(A, GETSOCKOPT, FD(fd), SOL_SOCKET, SO_SNDTIMEO, P(tv), P(&len)), 0);
     assert_int_equal(tv[0] + tv[1], 0);
+    assert_int_equal(DO(A, SETSOCKOPT, FD(fd), SOL_SOCKET, SO_SNDTIMEO_NEW, P(wide), sizeof wide), 0);
+    wide[0] = wide[1] = 9;
+    len = sizeof wide;
+    assert_int_equal(DO(A, GETSOCKOPT, FD(fd), SOL_SOCKET, SO_SNDTIMEO_NEW, P(wide), P(&len)), 0);
+    assert_true(len == sizeof wide && wide[0] == 2 && wide[1] == 250000);
     tv[1] = 1000000;
     assert_int_equal(DO(A, SETSOCKOPT, FD(fd), SOL_SOCKET, SO_RCVTIMEO, P(tv), sizeof tv), -EDOM);
-    assert_int_equal(DO(A, SETSOCKOPT, FD(fd), SOL_SOCKET, SO_RCVTIMEO, P(tv), 8), -EINVAL);
-    tv[0] = INT64_MAX;
+    assert_int_equal(DO(A, SETSOCKOPT, FD(fd), SOL_SOCKET, SO_RCVTIMEO, P(tv), sizeof tv - 1), -EINVAL);
+    tv[0] = LONG_MAX;
     tv[1] = 0;
     assert_int_equal(DO(A, SETSOCKOPT, FD(fd), SOL_SOCKET, SO_RCVTIMEO, P(tv), sizeof tv), 0);
 }

@@ -94,7 +94,7 @@ static void a_failure_told_by_so_error_leaves_connaborted(void **unused) {
 static void so_sndtimeo_ends_a_connect(void **unused) {
     (void)unused;
     int fd = client(0);
-    int64_t timeout[2] = {0, 250000};
+    long timeout[2] = {0, 250000};
     uintptr_t len = to("10.0.0.2", 80);
     sys_rig.cut = true;
     assert_int_equal(DO(A, SETSOCKOPT, FD(fd), SOL_SOCKET, SO_SNDTIMEO, P(timeout), sizeof timeout), 0);
@@ -174,7 +174,7 @@ static void both_families_reach_one_listener(void **unused) {
 static void accept_in_bad_cases(void **unused) {
     (void)unused;
     struct sys_pair p = sys_pair_make();
-    int64_t timeout[2] = {0, 100000};
+    long timeout[2] = {0, 100000};
     socklen_t bad = (socklen_t)-1;
     assert_int_equal(DO(B, ACCEPT, FD(p.b), 0, 0), -EINVAL);
     assert_int_equal(DO(B, ACCEPT4, FD(p.listener), 0, 0, 0x10), -EINVAL);

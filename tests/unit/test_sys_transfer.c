@@ -78,7 +78,7 @@ static void a_peek_that_waits_for_all(void **unused) {
 static void so_rcvtimeo_gives_what_is_there(void **unused) {
     (void)unused;
     struct sys_pair p = sys_pair_make();
-    int64_t timeout[2] = {0, 30000};
+    long timeout[2] = {0, 30000};
     char text[16];
     assert_int_equal(DO(B, SETSOCKOPT, FD(p.b), SOL_SOCKET, SO_RCVTIMEO, P(timeout), sizeof timeout), 0);
     struct la_sys_call c = CALL(RECV, FD(p.b), P(text), 8, 0);
