@@ -170,7 +170,7 @@ static void ss_line(const struct shim *shim, const struct query *q, const struct
     const struct la_conn_info *info = &s->info;
     shim_endpoint(&info->local, STYLE_SS, local);
     shim_endpoint(&info->peer, STYLE_SS, peer);
-    drill_text_add(shim->out, "%-10s %-6u %-6u %21s %21s", shim_state(info->state, STYLE_SS), info->recv_queue,
+    drill_text_add(shim->out, "%-10s %-6u %-6u %21s %21s", shim_state(info->state, STYLE_SS), shim_recv_queue(info),
                    info->send_queue, local, peer);
     if (q->processes && s->fd >= 0) drill_text_add(shim->out, " users:((\"packetdrill\",pid=1000,fd=%d))", s->fd);
     if (q->timers || q->extended) print_timer(shim, info);
@@ -289,7 +289,7 @@ int shim_netstat(const struct shim *shim) {
         shim_endpoint(&info->local, style, local);
         shim_endpoint(&info->peer, style, peer);
         const char *proto = bsd ? shim_is6(info) ? "tcp6" : "tcp4" : shim_is6(info) ? "tcp6" : "tcp";
-        drill_text_add(shim->out, "%-5s %6u %6u %-23s %-23s %-11s", proto, info->recv_queue,
+        drill_text_add(shim->out, "%-5s %6u %6u %-23s %-23s %-11s", proto, shim_recv_queue(info),
                        info->state == LA_LISTEN ? 0 : info->send_queue, local, peer, shim_state(info->state, style));
         if (q.processes) drill_text_add(shim->out, sockets.at[i].fd >= 0 ? " 1000/packetdrill" : " -");
         if (q.timers) print_timer(shim, info);

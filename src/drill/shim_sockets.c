@@ -129,7 +129,7 @@ void shim_proc_net(struct drill_stack_target *t, bool ip6, struct drill_text *ou
         add_address(out, &info->local, ip6);
         add_address(out, &info->peer, ip6);
         drill_text_add(out, "%02X %08X:%08X 00:00000000 %08X     0        0 %d 1\n", number[info->state], send,
-                       info->recv_queue, info->backoff, sockets.at[i].fd >= 0 ? 1000 + sockets.at[i].fd : 0);
+                       shim_recv_queue(info), info->backoff, sockets.at[i].fd >= 0 ? 1000 + sockets.at[i].fd : 0);
     }
     shim_sockets_free(t, &sockets);
 }
