@@ -148,7 +148,8 @@ lastack_test(check.style check 60 ${Python3_EXECUTABLE} ${scripts}/check-style.p
 lastack_test(check.format check 60 ${scripts}/check-format.sh)
 lastack_test(check.objects check 60 ${Python3_EXECUTABLE} ${scripts}/check-objects.py ${objects}/lastack.dir)
 lastack_test(check.syscalls check 60 ${Python3_EXECUTABLE} ${scripts}/check-syscalls.py ${objects})
-lastack_test(check.symbols check 60 ${Python3_EXECUTABLE} ${scripts}/check-symbols.py ${PROJECT_BINARY_DIR}/shipped)
+lastack_test(check.symbols check 60 ${Python3_EXECUTABLE} ${scripts}/check-symbols.py ${PROJECT_BINARY_DIR}/shipped
+  $<TARGET_FILE:lastack_packetdrill>)
 lastack_test(check.install check 120 ${scripts}/check-install.sh ${PROJECT_BINARY_DIR})
 lastack_test(check.readme check 120 ${Python3_EXECUTABLE} ${scripts}/check-readme.py ${PROJECT_BINARY_DIR})
 lastack_test(check.states check 60 ${scripts}/check-states.sh $<TARGET_FILE:lastack_tool>)

@@ -10,13 +10,13 @@ def objects(folder):
 
 
 def _readelf(option, path):
-    return subprocess.run(["readelf", option, str(path)], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(["readelf", "-W", option, str(path)], check=True, capture_output=True, text=True).stdout
 
 
-def symbols(path):
+def symbols(path, option="--syms"):
     """(name, bind, section) of every named symbol; section is a number, "UND", "COM" or "ABS"."""
     found = []
-    for line in _readelf("-sW", path).splitlines():
+    for line in _readelf(option, path).splitlines():
         field = line.split()
         if len(field) >= 8 and re.fullmatch(r"\d+:", field[0]):
             found.append((field[7], field[4], field[6]))
@@ -31,6 +31,11 @@ def defined(path):
     return {name for name, bind, section in symbols(path) if section != "UND" and bind in ("GLOBAL", "WEAK")}
 
 
+def exported(path):
+    """What a shared object has for others."""
+    return {name for name, bind, section in symbols(path, "--dyn-syms") if section != "UND" and bind in ("GLOBAL", "WEAK")}
+
+
 def common(path):
     return {name for name, _, section in symbols(path) if section == "COM"}
 
@@ -40,7 +45,7 @@ def writable_sections(path):
     protects (.data.rel.ro) are not among them."""
     found = []
     row = re.compile(r"\s*\[\s*\d+\]\s+(\S+)\s+\S+\s+[0-9a-f]+\s+[0-9a-f]+\s+([0-9a-f]+)\s+\S+\s+(\S*)")
-    for line in _readelf("-SW", path).splitlines():
+    for line in _readelf("--sections", path).splitlines():
         match = row.match(line)
         if not match:
             continue

@@ -86,9 +86,9 @@ void shim_endpoint(const struct la_endpoint *end, enum shim_style style, char te
 /* The lines of /proc/net/tcp or tcp6. */
 void shim_proc_net(struct drill_stack_target *t, bool ip6, struct drill_text *out);
 
-/* Recv-Q as Linux counts it: an end of file that nobody has read is one more. */
+/* Recv-Q as Linux counts it: an end of file that nobody has read is one more, but for what is only a record. */
 static inline uint32_t shim_recv_queue(const struct la_conn_info *info) {
-    return info->recv_queue + (info->fin_received && !info->eof_read ? 1 : 0);
+    return info->recv_queue + (info->fin_received && !info->eof_read && !info->compact ? 1 : 0);
 }
 
 #endif

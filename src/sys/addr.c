@@ -2,7 +2,7 @@
  *
  * An endpoint has one address type for both families, so an IPv4-mapped address needs no conversion. A zone is Linux's
  * sin6_scope_id: the number of the interface, from 1. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <netinet/in.h>

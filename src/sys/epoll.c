@@ -7,7 +7,7 @@
  *
  * A watch belongs to two rings, its set's and its file's, and goes when either does. Sets may watch sets, as deep as on
  * Linux; a ring of sets cannot arise. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -3,7 +3,7 @@
  * Two tables: `fds` by descriptor, `files` by slot. A file is named by an id (a serial number over its slot) that is
  * never used again; the stack's events and waiting calls carry it. A file lives as long as a descriptor or a waiting
  * call refers to it, and a socket that lingers until the stack says that it is over. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* ioctl: how much is in the queues, and O_NONBLOCK. Numbers are those of Linux's common ABI. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * knows: they go through, and are kept for the socket's next life (sock.c, renew). And names of Linux's that the stack
  * does not know: the table says of each whether it is merely kept, because nothing that a peer or a program can see
  * hangs on it here, or refused with -EOPNOTSUPP and the reason. A name in no table is -ENOPROTOOPT. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* poll(), and which of its bits are on: levels, as Linux's tcp_poll and datagram_poll tell them. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <poll.h>

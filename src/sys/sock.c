@@ -4,7 +4,7 @@
  * A stack's socket lives once; Linux's may fail to connect, be disconnected or stop listening, and begin again. So the
  * open file keeps what its user has set (options, the bound address) and takes a fresh la_sock when Linux would reuse
  * the old one (renew). `phase` is what Linux calls the socket's state, beside TCP's own. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

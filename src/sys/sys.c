@@ -5,7 +5,7 @@
  * call (bytes done, deadline, the open file it waits on), so a pending call is nothing but its struct.
  *
  * Linux's headers say what the arguments are; the numbers of errors are Linux's too. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* TCP_INFO: what la_conn_info knows, in Linux's structure. What it does not know is 0. */
 #include "sys/tcp_info.h"
 
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <string.h>
 

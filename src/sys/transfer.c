@@ -3,7 +3,7 @@
  * All of them become one struct transfer: pieces of memory, their sum, flags. What a blocking call has moved so far is
  * in call->done, so each step goes on behind it. An error that comes behind moved bytes stays pending for the next
  * call, as on Linux; so nothing here asks the stack for an error while it has bytes to report. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

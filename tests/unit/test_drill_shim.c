@@ -102,7 +102,8 @@ static void sysctl_speaks_as_linux_and_as_freebsd_do(void **state) {
     gives(&rig, "sysctl net.inet.tcp.nobody", 1, "sysctl: unknown oid 'net.inet.tcp.nobody'\n");
     gives(&rig, "sysctl -q net.ipv4.tcp_nobody=1", 1, NULL);
     gives(&rig, "sysctl -e -q net.ipv4.tcp_nobody=1", 0, "");
-    gives(&rig, "sysctl tcp_sack", 1, NULL); /* Not its full name. */
+    gives(&rig, "sysctl -w KeepAliveTime=30000", 0, "KeepAliveTime = 30000\n"); /* Windows' name, in its unit. */
+    gives(&rig, "sysctl -n net.ipv4.tcp_keepalive_time", 0, "30\n");
     gives(&rig, "sysctl -w net.ipv4.tcp_sack", 1, NULL);
     gives(&rig, "sysctl -q net.ipv4.tcp_sack=many", 1, NULL);
     gives(&rig, "sysctl -q net.ipv4.tcp_sack=2", 1, NULL);

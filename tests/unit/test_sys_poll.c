@@ -1,5 +1,5 @@
 /* poll: the level of every state, as Linux's tcp_poll tells it. */
-#include "sys/file.h"
+#include "sys/open_file.h"
 
 #include "sys_rig.h"
 

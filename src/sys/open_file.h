@@ -1,6 +1,6 @@
 /* What the files of sys/ share: open files, descriptors, and how a call waits. */
-#ifndef SYS_FILE_H
-#define SYS_FILE_H
+#ifndef SYS_OPEN_FILE_H
+#define SYS_OPEN_FILE_H
 
 #include <lastack/info.h>
 #include <lastack/socket.h>
