@@ -37,6 +37,9 @@ bench: deps-bench ## Speed and size, with lwIP beside it
 build: deps-build ## The library and the command, in build/release
 	@scripts/build.sh release
 
+mutants: deps-test ## Faults put into the stack one at a time: do the tests notice?
+	@python3 scripts/mutants.py $(ARGS)
+
 tidy: deps-tidy ## clang-tidy over everything
 	@scripts/tidy.sh
 

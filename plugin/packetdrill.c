@@ -14,9 +14,7 @@
  *
  * The library is also preloaded (preload.c), because the tool takes some things from libc: descriptors begin at
  * FIRST_FD to tell its own from ours, and shell commands see the stack's settings and connections, not this machine's.
- *
- * --so_flags is a list of words: script=PATH, by which the profile is chosen; lastack=PATH, the command, which stands
- * for sysctl, ss and so on; or an option of the language without its dashes (ip_version=ipv6, local_ip=…, mtu=…). */
+ */
 #define _GNU_SOURCE
 
 #include <lastack/dev.h>
@@ -31,8 +29,7 @@
 #include <sys/time.h>
 
 #include "packetdrill.h"
-#include "preload.h"
-#include "tool/drill_files.h"
+#include "plugin.h"
 #include "tool/drill_host.h"
 
 #define LOOK_NS 1000
@@ -41,9 +38,6 @@
 #define PATIENCE (10 * LA_SECOND)
 /* How long the tool waits for a call on the second thread before it goes on without it. */
 #define IDLE_WAIT LA_SECOND
-
-#define EXIT_WRONG 2
-#define EXIT_NOT_APPLICABLE 77
 
 /* What the second thread is doing. */
 enum phase {
@@ -64,11 +58,6 @@ struct plugin {
 };
 
 static struct plugin plugin = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
-
-static void die(const char *what, const char *why) {
-    fprintf(stderr, "liblastack-packetdrill: %s: %s\n", what, why);
-    exit(EXIT_WRONG);
-}
 
 static la_time now(void) { return plugin.target->now(plugin.target); }
 
@@ -108,7 +97,7 @@ void plugin_rest(void) {
 /* A call that is not over at once. */
 static void sleep_in(struct la_sys_call *call) {
     if (pthread_equal(plugin.first, pthread_self())) {
-        if (!plugin.target->wait(plugin.target, call, now() + PATIENCE)) die("a call", "it blocks");
+        if (!plugin.target->wait(plugin.target, call, now() + PATIENCE)) plugin_die("a call", "it blocks");
         return;
     }
     plugin.second = pthread_self();
@@ -120,7 +109,7 @@ static void sleep_in(struct la_sys_call *call) {
 /* Makes a call. The result as libc gives it. */
 static long finish(struct la_sys_call *call) {
     enter();
-    if (plugin.phase == BLOCKED) die("a call", "another one blocks");
+    if (plugin.phase == BLOCKED) plugin_die("a call", "another one blocks");
     if (!plugin.target->call(plugin.target, call)) sleep_in(call);
     leave();
     if (call->result >= 0) return (long)call->result;
@@ -283,8 +272,20 @@ static ssize_t on_splice(void *u, int in, loff_t *in_at, int out, loff_t *out_at
 
 /* --- Packets and time --- */
 
+/* To the tool the packet belongs to no connection: nplab's would have sent it to the bound socket. */
+static bool has_no_addresses(const uint8_t *packet, size_t len) {
+    bool ip6 = len > 0 && packet[0] >> 4 == 6;
+    size_t at = ip6 ? 8 : 12, end = ip6 ? 40 : 20;
+    while (at < end && at < len && !packet[at]) at++;
+    return at == end;
+}
+
 static int on_netdev_send(void *u, const void *packet, size_t len) {
     (void)u;
+    if (has_no_addresses(packet, len)) {
+        fputs("the original has no connection that this packet could belong to\n", stderr);
+        exit(EXIT_BEYOND);
+    }
     enter();
     int error = plugin.target->input(plugin.target, packet, len, 0);
     leave();
@@ -363,54 +364,13 @@ static void on_free(void *u) {
     la_drill_free(plugin.script);
 }
 
-struct flags {
-    struct la_drill_options options;
-    char script[4096], lastack[4096];
-};
-
-/* The words of --so_flags. False with a sentence in `error`. */
-static bool read_flags(const char *text, struct flags *flags, char *error, size_t size) {
-    char word[4096], option[4098];
-    int used = 0;
-    for (const char *at = text; at && sscanf(at, "%4095s%n", word, &used) == 1; at += used) {
-        snprintf(option, sizeof option, "--%s", word);
-        if (!strncmp(word, "script=", 7))
-            snprintf(flags->script, sizeof flags->script, "%s", word + 7);
-        else if (!strncmp(word, "lastack=", 8))
-            snprintf(flags->lastack, sizeof flags->lastack, "%s", word + 8);
-        else if (!la_drill_option_parse(&flags->options, option, error, size))
-            return false;
-    }
-    return true;
-}
-
 __attribute__((visibility("default"))) void packetdrill_interface_init(const char *flags,
                                                                        struct packetdrill_interface *interface);
 
-static void open_target(const char *text) {
-    static struct flags flags; /* drill_host keeps a pointer into it. */
-    static const char nothing[] = "0 `true`\n";
-    struct la_drill_error wrong = {0};
-    char error[256];
-    if (!read_flags(text, &flags, error, sizeof error)) die("--so_flags", error);
-    if (flags.lastack[0]) drill_host_program(flags.lastack);
-    if (la_drill_parse(nothing, sizeof nothing - 1, &flags.options, &plugin.script, &wrong)) die("options", wrong.text);
-    char *profile = files_profile(flags.script, error, sizeof error);
-    if (!profile) die("profile", error);
-    struct la_drill_stack_config config = {
-        .profile = profile,
-        .options = la_drill_script_options(plugin.script),
-        .alloc = la_host_allocator(),
-        .first_fd = FIRST_FD,
-    };
-    int status = la_drill_stack_open(&config, &plugin.target);
-    if (status) die("a stack cannot be made", la_errno_text(-status));
-    free(profile);
-}
-
 void packetdrill_interface_init(const char *flags, struct packetdrill_interface *interface) {
-    if (!preload_works()) die("not preloaded", "commands would reach this machine; set LD_PRELOAD to this library");
-    open_target(flags);
+    if (!preload_works())
+        plugin_die("not preloaded", "commands would reach this machine; set LD_PRELOAD to this library");
+    plugin.target = plugin_open(flags, &plugin.script);
     plugin.first = pthread_self();
     *interface = (struct packetdrill_interface){
         .free = on_free,

@@ -1,7 +1,7 @@
 /* Functions of libc that the tool calls itself, past its interface to the TCP under test. Where this library is
  * preloaded, these take their place. */
 #define _GNU_SOURCE
-#include "preload.h"
+#include "plugin.h"
 
 #include <dlfcn.h>
 #include <errno.h>

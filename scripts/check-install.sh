@@ -15,6 +15,8 @@ for header in "$stage"/include/lastack/*.h; do
         { echo "$header does not compile alone" && exit 1; }
 done
 
+find "$stage" -name liblastack-packetdrill.so | grep -q . || { echo "liblastack-packetdrill.so is not installed" && exit 1; }
+
 foreign=$(sed -n 's/^Libs: .*-llastack[a-z_]*//p' "$stage"/lib*/pkgconfig/*.pc "$stage"/lib/*/pkgconfig/*.pc 2>/dev/null |
     tr ' ' '\n' | sort -u | tr '\n' ' ')
 for example in examples/*.c; do

@@ -19,7 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TIMEOUT = 30
+
+# How the original ends when the plugin ends it.
 NOT_APPLICABLE = 77
+BEYOND = 78
+# What it says of words that only nplab's packetdrill knows.
+UNKNOWN = re.compile(r"unknown symbol|Unknown system call|NameError: name '[A-Z_]+' is not defined")
 
 # What the original is given where a script does not say its own, because its defaults are not lastack drill's.
 V4 = {"local_ip": "192.168.0.1", "gateway_ip": "192.168.0.1", "netmask_ip": "255.255.0.0", "remote_ip": "192.0.2.1"}
@@ -60,7 +65,7 @@ class Original:
         self.tool, self.plugin, self.lastack = tool, plugin, lastack
 
     def verdict(self, script, ours):
-        """(verdict, why): pass, fail, skipped or not parsed."""
+        """(verdict, why): pass, fail, skipped, not parsed or beyond."""
         version, own = ours.get("ip_version", "ipv4"), own_options(script)
         given = V4 if version != "ipv6" else V6 if "ip_version" in own else FORCED_V6
         options = {name: value for name, value in given.items() if name not in own}
@@ -76,7 +81,9 @@ class Original:
             run = self.run(script, arguments, {"LD_PRELOAD": str(self.plugin)})
         except subprocess.TimeoutExpired:
             return "fail", f"it was still running after {TIMEOUT} s"
-        verdicts = {0: "pass", NOT_APPLICABLE: "skipped"}
+        if UNKNOWN.search(run.stderr):
+            return "beyond", run.stderr
+        verdicts = {0: "pass", NOT_APPLICABLE: "skipped", BEYOND: "beyond"}
         return verdicts.get(run.returncode, "fail"), run.stderr or f"exit status {run.returncode}"
 
     def run(self, script, arguments, environment):
@@ -98,7 +105,7 @@ def compare(original, ours):
     if mine == "skipped":
         return "skipped", mine, "", ""
     theirs, why = original.verdict(Path(ours["script"]).absolute(), ours)
-    if theirs in ("skipped", "not parsed"):
+    if theirs in ("skipped", "not parsed", "beyond"):
         return theirs, mine, theirs, why
     return "agree" if mine == theirs else "differ", mine, theirs, why
 
@@ -128,6 +135,7 @@ def main(lastack, plugin, tool, scripts):
                 if text:
                     print(f"    {name}: {first_line(text)}")
     print(f"{count['agree']} agree, {count['differ']} differ, {count['not parsed']} not parsed by the original, "
+          f"{count['beyond']} with words and packets that only nplab's packetdrill knows, "
           f"{count['skipped']} skipped: the stack does not have what they need")
     sys.exit(count["differ"] > 0)
 
