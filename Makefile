@@ -3,9 +3,10 @@
 SEEDS ?= 20000
 T ?= 600
 PRESET ?= asan
+PACKETDRILL ?= packetdrill
 
 .DEFAULT_GOAL := help
-.PHONY: help run test claims sim fuzz bench build tidy format clean
+.PHONY: help run test claims mutants sim fuzz bench build cross-drill tidy format clean
 .PHONY: deps-build deps-run deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
 
 help: ## This list
@@ -39,6 +40,10 @@ build: deps-build ## The library and the command, in build/release
 
 mutants: deps-test ## Faults put into the stack one at a time: do the tests notice?
 	@python3 scripts/mutants.py $(ARGS)
+
+cross-drill: deps-build ## Scripts of DIR=PATH with the original packetdrill (PACKETDRILL=PATH) on the stack, too
+	@scripts/build.sh release lastack_tool lastack_packetdrill
+	@python3 scripts/cross-drill.py build/release/lastack build/release/liblastack-packetdrill.so "$(PACKETDRILL)" "$(DIR)"
 
 tidy: deps-tidy ## clang-tidy over everything
 	@scripts/tidy.sh

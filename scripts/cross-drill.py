@@ -110,20 +110,25 @@ def compare(original, ours):
     return "agree" if mine == theirs else "differ", mine, theirs, why
 
 
+def missing(what):
+    print(what, file=sys.stderr)
+    sys.exit(2)
+
+
 def first_line(text):
     return next(iter(text.strip().splitlines()), "")
 
 
 def main(lastack, plugin, tool, scripts):
     if not (found := shutil.which(tool)):
-        sys.exit(f"{tool}: there is no such program. The original is Google's packetdrill (github.com/google/packetdrill, "
-                 "gtests/net/packetdrill): build it and say PACKETDRILL=PATH.")
-    if not Path(scripts or ".").exists() or not scripts:
-        sys.exit(f"{scripts or 'no directory'}: no scripts there; say DIR=PATH.")
+        missing(f"{tool}: there is no such program. The original is Google's packetdrill (github.com/google/packetdrill, "
+                "gtests/net/packetdrill): build it and say PACKETDRILL=PATH.")
+    if not scripts or not Path(scripts).exists():
+        missing(f"{scripts or 'No scripts'}: say DIR=PATH, a directory with scripts.")
     original = Original(str(Path(found).absolute()), Path(plugin).absolute(), Path(lastack).absolute())
     results = drill(lastack, scripts)
     if not results:
-        sys.exit(f"{scripts}: lastack drill finds no scripts there")
+        missing(f"{scripts}: lastack drill finds no scripts there.")
     count = Counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for ours, (how, mine, theirs, why) in zip(results, pool.map(lambda ours: compare(original, ours), results)):

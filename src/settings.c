@@ -186,6 +186,8 @@ static const struct row rows[] = {
         "Offer and accept timestamps (RFC 7323).")
     TCP(sack, UNIT_BOOL, "net.ipv4.tcp_sack", 0, 1, 1, 1, 1,
         "Offer and accept selective acknowledgment (RFC 2018).")
+    TCP(missing_ts_taken, UNIT_BOOL, "net.inet.tcp.tolerate_missing_ts", 0, 1, 1, 0, 0,
+        "Segments without a timestamp are taken although timestamps were agreed on (RFC 7323 would drop them).")
     TCP(dsack, UNIT_BOOL, "net.ipv4.tcp_dsack", 0, 1, 1, 1, 1,
         "Duplicate data is reported in SACK options (RFC 2883).")
     TCP(layout, UNIT_COUNT, "lastack.tcp_option_layout", 0, 1, 0, 1, 0,

@@ -131,6 +131,13 @@ static void explain(struct la_drill_target *target, const struct la_endpoint *lo
 
 /* --- Opening and closing --- */
 
+static void kernel_abandon(struct la_drill_target *target, struct la_sys_call *call) {
+    struct kernel_target *t = kernel_of(target);
+    (void)call;
+    kernel_caller_close(t->caller);
+    t->caller = NULL;
+}
+
 static void kernel_close(struct la_drill_target *target) {
     struct kernel_target *t = kernel_of(target);
     kernel_caller_close(t->caller);
@@ -157,6 +164,7 @@ int drill_kernel_open(const struct la_drill_options *options, struct la_drill_ta
         .output = kernel_output,
         .call = kernel_call,
         .wait = kernel_wait,
+        .abandon = kernel_abandon,
         .command = kernel_command,
         .state = state_between,
         .explain = explain,

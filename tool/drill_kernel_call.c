@@ -2,7 +2,7 @@
  *
  * In: one la_sys_call at a time, with its memory. Out: its result and the time it was over at. A call that is still
  * under way is *pending* once its thread sleeps in the kernel: /proc says so. Until then nobody knows, and begin looks
- * again.
+ * again. The thread works on a copy: whoever gave up a pending call need not be there any more when it ends.
  *
  * The phase goes IDLE -> POSTED (by the script's thread) -> RUNNING -> OVER (by the calling thread) -> IDLE (by the
  * script's thread). The thread writes OVER before it takes the lock, so "asleep while RUNNING" means asleep in the
@@ -43,8 +43,9 @@ struct kernel_caller {
     atomic_int phase;  /* enum phase */
     atomic_int status; /* The thread's /proc/…/stat; -1: none. */
     bool ending;
-    struct la_sys_call *call;
-    struct sigaction before; /* What the signal that wakes the thread did. */
+    struct la_sys_call *call; /* The script's. NULL: none is under way. */
+    struct la_sys_call copy;  /* The thread's. */
+    struct sigaction before;  /* What the signal that wakes the thread did. */
     bool owned[FDS];
 };
 
@@ -163,7 +164,7 @@ static void *serve(void *argument) {
         while (!caller->ending && atomic_load(&caller->phase) != POSTED)
             pthread_cond_wait(&caller->changed, &caller->lock);
         if (caller->ending) break;
-        struct la_sys_call *call = caller->call;
+        struct la_sys_call *call = &caller->copy;
         pthread_mutex_unlock(&caller->lock);
         atomic_store(&caller->phase, RUNNING);
         int64_t result = may_call(caller, call) ? perform(call) : -EBADF;
@@ -223,6 +224,8 @@ static bool is_asleep(const struct kernel_caller *caller) {
 /* Takes the result over, if there is one. */
 static bool take(struct kernel_caller *caller) {
     if (atomic_load(&caller->phase) != OVER) return false;
+    caller->call->result = caller->copy.result;
+    caller->call->over_at = caller->copy.over_at;
     caller->call->pending = false;
     caller->call = NULL;
     atomic_store(&caller->phase, IDLE);
@@ -249,6 +252,7 @@ bool kernel_caller_begin(struct kernel_caller *caller, struct la_sys_call *call)
     call->pending = true;
     pthread_mutex_lock(&caller->lock);
     caller->call = call;
+    caller->copy = *call;
     atomic_store(&caller->phase, POSTED);
     pthread_cond_broadcast(&caller->changed);
     pthread_mutex_unlock(&caller->lock);
@@ -259,7 +263,8 @@ bool kernel_caller_begin(struct kernel_caller *caller, struct la_sys_call *call)
     return true;
 }
 
-bool kernel_caller_wait(struct kernel_caller *caller, la_time until) {
+/* Whether the thread has come out of its call. */
+static bool await(struct kernel_caller *caller, la_time until) {
     struct timespec deadline = {(time_t)(until / LA_SECOND), (long)(until % LA_SECOND)};
     int rc = 0;
     pthread_mutex_lock(&caller->lock);
@@ -267,7 +272,11 @@ bool kernel_caller_wait(struct kernel_caller *caller, la_time until) {
         rc = until == LA_NEVER ? pthread_cond_wait(&caller->changed, &caller->lock)
                                : pthread_cond_timedwait(&caller->changed, &caller->lock, &deadline);
     pthread_mutex_unlock(&caller->lock);
-    return !caller->call || take(caller);
+    return !caller->call || atomic_load(&caller->phase) == OVER;
+}
+
+bool kernel_caller_wait(struct kernel_caller *caller, la_time until) {
+    return await(caller, until) && (!caller->call || take(caller));
 }
 
 /* Connections end at once: nothing of them outlives the namespace. */
@@ -283,7 +292,7 @@ static void close_fds(struct kernel_caller *caller) {
 void kernel_caller_close(struct kernel_caller *caller) {
     if (!caller) return;
     /* The signal may come just before the thread goes to sleep: it comes again. */
-    while (caller->call && !kernel_caller_wait(caller, la_host_now() + LA_MS)) pthread_kill(caller->thread, WAKE);
+    while (!await(caller, la_host_now() + LA_MS)) pthread_kill(caller->thread, WAKE);
     pthread_mutex_lock(&caller->lock);
     caller->ending = true;
     pthread_cond_broadcast(&caller->changed);

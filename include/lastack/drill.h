@@ -105,6 +105,8 @@ struct la_drill_target {
     bool (*call)(struct la_drill_target *target, struct la_sys_call *call);
     /* Lets time pass until the pending call is over, or `until`. True when it is over. */
     bool (*wait)(struct la_drill_target *target, struct la_sys_call *call, la_time until);
+    /* Gives the pending call up: its memory goes. No call is made after that. */
+    void (*abandon)(struct la_drill_target *target, struct la_sys_call *call);
     /* Runs a shell command. 0: it succeeded; > 0 its exit status; negative: it could not be run. Its output and error
      * output, cut to `size`, are in `output`. -LA_EOPNOTSUPP: it needs something this target does not have
      * (`output` says what): the script is not applicable. */

@@ -183,6 +183,10 @@ static void run_script(struct drill_run *run) {
     run->start_us = (int64_t)(run->target->now(run->target) / 1000);
     ok = ok && run_events(run);
     run->event = NULL;
+    if (run->blocking_event) {
+        run->target->abandon(run->target, &run->blocking.call);
+        value_free(&run->blocking);
+    }
     /* Whatever happened, the cleanup command runs. */
     if (run->script->cleanup_command) {
         char output[256];
@@ -206,7 +210,6 @@ void la_drill_run(const struct la_drill_run *config, struct la_drill_result *res
     begin(run, config, result);
     run_script(run);
     result->took = config->target->now(config->target);
-    if (run->blocking_event) value_free(&run->blocking);
     code_free(run->code);
     free(run);
 }

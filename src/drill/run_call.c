@@ -155,6 +155,7 @@ static bool make_call(struct drill_run *run, struct value_call *value) {
         drill_text_add(&run->why, "the call blocks: it has not returned for %d s\n", PATIENCE_US / 1000000);
         say_call(run, value, false);
         run_fail(run, LA_DRILL_FAIL);
+        run->target->abandon(run->target, &value->call);
     }
     value_free(value);
     return ok;

@@ -132,6 +132,11 @@ static bool stack_wait(struct la_drill_target *target, struct la_sys_call *call,
     return false;
 }
 
+static void stack_abandon(struct la_drill_target *target, struct la_sys_call *call) {
+    struct drill_stack_target *t = drill_stack_of(target);
+    if (t->pending == call) t->pending = NULL;
+}
+
 static int stack_command(struct la_drill_target *target, const char *command, char *output, size_t size) {
     struct drill_stack_target *t = drill_stack_of(target);
     int status = shell_run(target, command, t->host, output, size);
@@ -232,6 +237,7 @@ static const struct la_drill_target stack_ops = {
     .output = stack_output,
     .call = stack_call,
     .wait = stack_wait,
+    .abandon = stack_abandon,
     .command = stack_command,
     .refusal = stack_refusal,
     .state = stack_state,

@@ -133,7 +133,6 @@ static const struct kept kept[] = {
     {"net.inet.tcp.blackhole", KEPT_NUMBER, "0", follows_profile, "silence towards closed ports"},
     {"net.inet.tcp.path_mtu_discovery", KEPT_NUMBER, "1", follows_profile, NULL},
     {"net.inet.tcp.pmtud_blackhole_detection", KEPT_NUMBER, "0", no_black_hole, NULL},
-    {"net.inet.tcp.tolerate_missing_ts", KEPT_NUMBER, "0", follows_profile, NULL},
     {"net.inet.tcp.always_keepalive", KEPT_NUMBER, "1", follows_profile, NULL},
     {"net.inet.tcp.fast_finwait2_recycle", KEPT_NUMBER, "0", follows_profile, NULL},
     {"net.inet.tcp.rfc3042", KEPT_NUMBER, "1", follows_profile, NULL},

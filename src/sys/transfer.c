@@ -270,7 +270,9 @@ static int64_t give(struct la_sys *sys, const struct transfer *t, size_t *done) 
     la_sock sock = t->file->socket.sock;
     do {
         struct iovec p = piece_at(t, *done, t->total - *done);
-        bool more = t->flags & MSG_MORE || *done + p.iov_len < t->total;
+        size_t behind = *done + p.iov_len;
+        /* Before a piece that cannot be read, what was good goes. */
+        bool more = t->flags & MSG_MORE || (behind < t->total && piece_at(t, behind, 1).iov_base);
         int64_t n = la_send(sys->stack, sock, p.iov_base, p.iov_len, more ? LA_MSG_MORE : 0, sys->now);
         if (n < 0) return n;
         *done += (size_t)n;

@@ -139,9 +139,8 @@ struct tcp_conn {
     uint8_t limited;          /* Segments that limited transmit allows (RFC 3042). */
     uint8_t ttl, tos;         /* ttl 0: the default. */
     uint8_t soft_error;       /* What ICMP said last (RFC 5461), for the end by timeout. */
-    uint8_t challenge_count;
-    uint32_t challenge_second;
-    uint32_t challenged_at; /* tcp_clock_ms. */
+    uint8_t challenge_count;  /* In the second of … */
+    uint32_t challenged_at;   /* … the latest challenge ACK, tcp_clock_ms. */
 
     /* Storage. */
     struct buffer snd;
@@ -350,6 +349,8 @@ void tcp_ecn_agree(struct tcp_conn *c, uint16_t flags);
 uint16_t tcp_ecn_flags(struct tcp_conn *c, const struct tcp_plan *plan);
 uint8_t tcp_ecn_codepoint(const struct tcp_conn *c, const struct tcp_plan *plan);
 void tcp_ecn_sent(struct tcp_conn *c, const struct tcp_plan *plan);
+/* The congestion window was reduced: the peer is told, and the same window of data does not count again. */
+void tcp_ecn_reduced(struct tcp_conn *c);
 void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in);
 
 /* output.c: the only sender. */

@@ -2,7 +2,8 @@
  * reduction of the congestion window for each window of data that was marked.
  *
  * New data leaves with ECT(0); retransmissions, SYNs, probes and bare ACKs do not (6.1.4 to 6.1.6). The receiver
- * repeats ECE in every ACK from a CE mark on until the sender's CWR. */
+ * repeats ECE in every ACK from a CE mark on until the sender's CWR, which tells of every reduction, whatever its
+ * reason. */
 #include "tcp/conn.h"
 
 enum { ECT0 = 2, CE = 3 };
@@ -46,6 +47,11 @@ void tcp_ecn_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     if (is_new_data(c, plan)) c->is.ecn_reduced = 0;
 }
 
+void tcp_ecn_reduced(struct tcp_conn *c) {
+    c->ecn_recover = c->snd_max;
+    c->is.ecn_reduced = c->is.ecn_on;
+}
+
 void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
     if (!c->is.ecn_on) return;
@@ -54,12 +60,12 @@ void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in) {
         if (!c->is.ecn_echo) tcp_mark(c, MARK_ACK);
         c->is.ecn_echo = 1;
     }
+    c->ecn_recover = seq_max(c->ecn_recover, seq_sub(c->snd_una, 1)); /* Never 2^31 behind. */
     bool news = s->flags & TCP_ECE && seq_gt(s->ack, c->ecn_recover) && !c->is.in_recovery;
     if (!news) return;
     c->ssthresh = tcp_cc_ssthresh(c);
     c->cwnd = c->ssthresh;
     c->cc_acked = 0;
-    c->ecn_recover = c->snd_max;
-    c->is.ecn_reduced = 1;
+    tcp_ecn_reduced(c);
     env_count(c->tcp->env, LA_C_ECN_REDUCTIONS);
 }

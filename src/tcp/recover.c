@@ -9,6 +9,7 @@ static void enter(struct tcp_conn *c) {
     c->recover = c->snd_max;
     c->is.in_recovery = 1;
     c->limited = 0;
+    tcp_ecn_reduced(c);
     env_count(c->tcp->env, LA_C_FAST_RETRANSMITS);
     tcp_mark(c, MARK_REXMIT | MARK_SEND);
 }
@@ -79,6 +80,7 @@ void tcp_recover_timeout(struct tcp_conn *c) {
     c->recover = c->snd_max;
     c->snd_nxt = c->snd_una;
     c->is.rtt_timing = 0;
+    tcp_ecn_reduced(c);
     tcp_mark(c, MARK_SEND);
 }
 

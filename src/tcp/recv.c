@@ -32,16 +32,19 @@ static uint32_t room(const struct tcp_conn *c) {
     return free < most ? free : most;
 }
 
-/* The window to advertise: the edge moves only by a worthwhile step (silly window avoidance: min(buffer/2, MSS)), and
- * never back. */
+/* Silly window avoidance: how far the edge must move to be worth telling. */
+static uint32_t worthwhile(const struct tcp_conn *c) {
+    uint32_t mss = c->peer_mss ? c->mss : 0;
+    return c->rcvbuf / 2 < mss ? c->rcvbuf / 2 : mss;
+}
+
+/* The window to advertise: by WINDOW_STEPS the edge moves only by a worthwhile step; it never moves back. */
 uint32_t tcp_recv_window(const struct tcp_conn *c) {
     uint32_t now = seq_diff(c->rcv_adv, c->rcv_nxt) > 0 ? seq_len(c->rcv_nxt, c->rcv_adv) : 0;
     uint32_t could = room(c);
     if (could <= now) return now;
-    uint32_t mss = c->peer_mss ? c->mss : 0;
-    if (c->tcp->params.window_rule != WINDOW_STEPS) return could < c->rcvbuf / 4 && could < mss ? now : could;
-    uint32_t step = c->rcvbuf / 2 < mss ? c->rcvbuf / 2 : mss;
-    return could - now >= step ? could : now;
+    if (c->tcp->params.window_rule != WINDOW_STEPS) return could < c->rcvbuf / 4 && could < c->mss ? now : could;
+    return could - now >= worthwhile(c) ? could : now;
 }
 
 /* The window field. The edge must not move left by what scaling cuts off (RFC 7323, 2.4), so what is left of the old
@@ -51,7 +54,7 @@ uint16_t tcp_recv_advertise(struct tcp_conn *c) {
     uint32_t unit = 1u << c->rcv_wscale, mask = ~(unit - 1);
     uint32_t now = seq_gt(c->rcv_adv, c->rcv_nxt) ? seq_len(c->rcv_nxt, c->rcv_adv) : 0;
     bool all = c->tcp->params.window_rule == WINDOW_ALL; /* A unit that is not quite free is told, too. */
-    uint32_t window = (tcp_recv_window(c) + (all ? unit - 1 : 0)) & mask, keep = (now + unit - 1) & mask;
+    uint32_t could = tcp_recv_window(c), window = could & mask, keep = ((all ? could : now) + unit - 1) & mask;
     if (keep > window && tcp_unread(c) + keep <= c->rcvbuf + unit) window = keep;
     if (window >> c->rcv_wscale > UINT16_MAX) window = (uint32_t)UINT16_MAX << c->rcv_wscale;
     c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
@@ -118,6 +121,17 @@ static void note_overlap(struct tcp_conn *c, seq from, seq to) {
     }
 }
 
+/* What lies up to `to` is there without a gap: it is the user's. */
+static void deliver(struct tcp_conn *c, seq to) {
+    c->bytes_in += seq_len(c->rcv_nxt, to);
+    c->rcv_nxt = to;
+    c->rcv_adv = seq_max(c->rcv_adv, to); /* By WINDOW_ALL it may have been more than was promised. */
+    if (c->is.read_shut && c->tcp->params.shut_rd == SHUT_RD_DISCARD)
+        tcp_recv_discard(c);
+    else
+        readable(c, LA_EV_READABLE);
+}
+
 /* Data at rcv_nxt: it joins what is there, and so does what lay behind the gap that it fills. */
 static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
     uint32_t len = (uint32_t)s->data.len;
@@ -130,15 +144,8 @@ static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
         if (next) to = next->to;
         ranges_trim(&c->ooo, c->tcp->env, to);
     }
-    c->bytes_in += seq_len(c->rcv_nxt, to);
-    c->rcv_nxt = to;
-    c->rcv_adv = seq_max(c->rcv_adv, to); /* By WINDOW_ALL it may have been more than was promised. */
-    c->dupacks_owed = 0;                  /* They would not be duplicates any more. */
-    if (c->is.read_shut && c->tcp->params.shut_rd == SHUT_RD_DISCARD) {
-        tcp_recv_discard(c);
-    } else {
-        readable(c, LA_EV_READABLE);
-    }
+    c->dupacks_owed = 0; /* They would not be duplicates any more. */
+    deliver(c, to);
     if (gaps)
         tcp_mark(c, MARK_ACK); /* RFC 5681, 4.2: at once when a gap is filled. */
     else
@@ -218,10 +225,7 @@ void tcp_recv_opened(struct tcp_conn *c) {
     seq to = c->ooo.at[0].to;
     uint32_t len = seq_len(c->rcv_nxt, to);
     ranges_trim(&c->ooo, c->tcp->env, to);
-    c->bytes_in += len;
-    c->rcv_nxt = to;
-    c->rcv_adv = seq_max(c->rcv_adv, to);
-    readable(c, LA_EV_READABLE);
+    deliver(c, to);
     tcp_delack_data(c, len);
 }
 
@@ -271,7 +275,7 @@ void tcp_recv_consume(struct tcp_conn *c, uint32_t len) {
     autotune(c, len);
     if (!tcp_synchronized(c) || c->is.fin_received) return;
     uint32_t before = seq_len(c->rcv_nxt, c->rcv_adv), after = tcp_recv_window(c);
-    if (after == before) return;
+    if (after == before || after - before < worthwhile(c)) return;
     if (after - before >= c->rcvbuf / 4 || before <= c->rcvbuf / 8) tcp_mark(c, MARK_ACK);
 }
 

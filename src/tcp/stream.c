@@ -72,7 +72,9 @@ int tcp_commit(struct tcp *tcp, la_sock sock, size_t len) {
     if (!c) return -LA_EBADF;
     if (!tcp_may_send(c)) return -LA_EPIPE;
     if (len > send_room(c) || !buffer_covers(&c->snd, c->snd_una, c->snd_end, len)) return -LA_EINVAL;
-    if (len) sent_by_user(c, (uint32_t)len);
+    if (!len) return 0;
+    c->is.more = 0;
+    sent_by_user(c, (uint32_t)len);
     return 0;
 }
 

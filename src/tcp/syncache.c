@@ -259,7 +259,7 @@ bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in) {
     struct tcp_conn *listener = tcp_conn_at(tcp, e->listener);
     if (!(s->flags & TCP_ACK)) {
         env_drop(tcp->env, LA_D_ACK_MISSING);
-    } else if (e->ts_on && !s->opt.has_ts) {
+    } else if (e->ts_on && !s->opt.has_ts && !tcp->params.missing_ts_taken) {
         env_drop(tcp->env, LA_D_NO_TIMESTAMP); /* RFC 7323, 3.2. */
     } else if (!seq_eq(s->ack, seq_add(e->iss, 1))) {
         env_drop(tcp->env, LA_D_ACK_FUTURE);

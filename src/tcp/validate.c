@@ -8,15 +8,11 @@
 /* Challenge ACKs are limited per connection and second, so that nobody can learn from a shared limit (RFC 5961, 7; the
  * shared one was CVE-2016-5696). */
 static bool may_challenge(struct tcp_conn *c) {
-    uint32_t limit = c->tcp->params.challenge_per_second, now = tcp_clock_ms(c->tcp);
-    if ((la_time)(now - c->challenged_at) * LA_MS < c->tcp->params.challenge_spacing && c->challenge_second)
-        return tcp_drop(c, LA_D_CHALLENGE_RATE), false;
-    uint32_t second = (uint32_t)(c->tcp->env->now / LA_SECOND);
-    if (second != c->challenge_second) {
-        c->challenge_second = second;
-        c->challenge_count = 0;
-    }
-    if (limit && c->challenge_count >= limit) return tcp_drop(c, LA_D_CHALLENGE_RATE), false;
+    const struct tcp_params *params = &c->tcp->params;
+    uint32_t limit = params->challenge_per_second, now = tcp_clock_ms(c->tcp);
+    bool soon = c->challenge_count && (la_time)(now - c->challenged_at) * LA_MS < params->challenge_spacing;
+    if (!soon && now / 1000 != c->challenged_at / 1000) c->challenge_count = 0;
+    if (soon || (limit && c->challenge_count >= limit)) return tcp_drop(c, LA_D_CHALLENGE_RATE), false;
     if (c->challenge_count < UINT8_MAX) c->challenge_count++;
     c->challenged_at = now;
     return true;
@@ -37,6 +33,7 @@ static bool paws_old(const struct tcp_conn *c, const struct tcp_seg *s) {
 /* RFC 7323, 5.3 (R1): true when the segment goes no further. RSTs are exempt. */
 static bool fails_paws(struct tcp_conn *c, const struct tcp_seg *s) {
     if (!c->is.ts_on || (s->flags & TCP_RST)) return false;
+    if (!s->opt.has_ts && c->tcp->params.missing_ts_taken) return false;
     if (!s->opt.has_ts) return tcp_drop(c, LA_D_NO_TIMESTAMP), true;
     if (!paws_old(c, s)) return false;
     tcp_drop(c, LA_D_PAWS);
@@ -75,10 +72,15 @@ static void out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
  *
  * - Our window is closed: RFC 9293, 3.10.7.4, "special allowance should be made to accept valid ACKs".
  * - Our window probe is unanswered and the segment begins one byte early: the peer probes us too, and the byte of its
- *   probe has arrived without its knowing. Neither would ever hear the other (draft-gont-tcpm-tcp-seq-validation). */
+ *   probe has arrived without its knowing. Neither would ever hear the other (draft-gont-tcpm-tcp-seq-validation).
+ * - It is the peer's FIN once more, with news. Where ACKs repeat the FIN (ack_resends_fin), the news comes no other
+ * way: two ends in CLOSING would answer each other's FIN for ever. */
 static bool ack_counts(const struct tcp_conn *c, const struct tcp_seg *s) {
     if (!(s->flags & TCP_ACK) || s->flags & (TCP_SYN | TCP_RST)) return false;
     if (seq_eq(c->rcv_nxt, c->rcv_adv) && seq_eq(s->seq, c->rcv_nxt)) return true;
+    if (s->flags & TCP_FIN && c->is.fin_received && seq_gt(s->ack, c->snd_una) &&
+        seq_eq(seq_add(s->seq, tcp_seg_len(s)), c->rcv_nxt))
+        return true;
     bool probing = c->timer_at[LA_TIMER_PERSIST] != LA_NEVER && seq_lt(c->snd_una, c->snd_max);
     return probing && s->data.len <= 1 && seq_eq(s->seq, seq_sub(c->rcv_nxt, 1));
 }
