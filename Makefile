@@ -41,7 +41,7 @@ build: deps-build ## The library and the command, in build/release
 mutants: deps-test ## Faults put into the stack one at a time: do the tests notice?
 	@python3 scripts/mutants.py $(ARGS)
 
-cross-drill: deps-build ## Scripts of DIR=PATH with the original packetdrill (PACKETDRILL=PATH) on the stack, too
+cross-drill: deps-claims ## Scripts of DIR=PATH with the original packetdrill (PACKETDRILL=PATH) on the stack, too
 	@scripts/build.sh release lastack_tool lastack_packetdrill
 	@python3 scripts/cross-drill.py build/release/lastack build/release/liblastack-packetdrill.so "$(PACKETDRILL)" "$(DIR)"
 

@@ -30,7 +30,7 @@ bool preload_works(void);
 int plugin_close(int fd);
 int plugin_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 
-/* Runs a shell command that sees the stack. Its exit status. Ends the tool with 77 when the stack does not have what
+/* Runs a shell command that sees the stack. Its exit status. Ends the tool when the stack does not have what
  * the command asks for. */
 int plugin_command(const char *command);
 

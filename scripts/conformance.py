@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """How the stack stands on the public packetdrill suites: runs them, and compares with doc/conformance.md.
 
-DIR holds the collections as google/, freebsd/ and nplab/; doc/conformance.md says where they come from. That page is also
-where the tiers are defined, and which script belongs to which reason. Printed are its tables as measured now, in
-Markdown, and what the page does not explain.
+DIR holds the collections as google/, freebsd/ and nplab/; doc/conformance.md says where they come from. That page also
+defines the tiers, and which script belongs to which reason. Printed are its tables as measured now, in Markdown, and
+what the page does not explain.
 
 With --check nothing is printed but what differs from the page. Where DIR does not hold as many scripts as the page is
-about, the numbers cannot be compared; the verdicts are.
+about, numbers are not compared, and neither is what DIR does not have; verdicts are.
 
 Usage: conformance.py [--check] [--command LASTACK] DIR     LASTACK: build/release/lastack
 Exit status: 0, or 1 when --check finds a difference, 2 when something is missing."""
@@ -27,9 +27,9 @@ COLLECTIONS = ("google", "freebsd", "nplab")
 VERDICTS = {"pass": "pass", "fail": "fail", "broken": "fail", "not_applicable": "n/a", "malformed": "malformed"}
 ORDER = ("pass", "fail", "n/a", "malformed")
 
-TIER = re.compile(r"^\| (T\d+) \| [^|]* \| (`[^|]*`) \|$")                   # tier, what it is about, directories
-RESULT = re.compile(r"^\| (?:T\d+|all) \|(?: [\d.%-]+ ?%? \|){6}$")          # a row of numbers
-REASON = re.compile(r"^\| (`[^|]*`) \| ([^|]*) \| ([^|]*) \|$")              # scripts, verdicts, what differs
+TIER = re.compile(r"^\| (T\d+) \| [^|]* \| (`[^|]*`) \|$")  # tier, what it is about, directories
+RESULT = re.compile(r"^\| (?:T\d+|all) \|(?: [\d.%-]+ ?%? \|){6}$")  # a row of numbers
+REASON = re.compile(r"^\| (`[^|]*`) \| ((?:\d+ [a-z/]+(?:, )?)+) \| ([^|]*) \|$")  # scripts, verdicts, what differs
 TITLE = re.compile(r"^### (.*)$")
 
 
@@ -76,7 +76,7 @@ class Page:
                 self.tiers.append((match[1], list(patterns_in(match[2]))))
             elif RESULT.match(line):
                 self.numbers.append(line)
-            elif (match := REASON.match(line)) and match[1].strip("`").startswith(COLLECTIONS):
+            elif match := REASON.match(line):
                 self.rows.append(Row(title, *match.groups()))
         if not self.tiers or not self.numbers or not self.rows:
             stop(f"{PAGE.name} has no tiers, no numbers or no reasons")
@@ -101,21 +101,25 @@ class Page:
         return int(self.numbers[-1].split("|")[2])
 
 
+def first_line(text):
+    return next(iter(text.strip().splitlines()), "")
+
+
 def run(command, directory):
     """{script: (verdict, why)}, by path below the directory."""
     collections = [directory / name for name in COLLECTIONS if (directory / name).is_dir()]
     if not collections:
         stop(f"{directory} holds none of {', '.join(f'{name}/' for name in COLLECTIONS)}")
     try:
-        done = subprocess.run([command, "drill", "--json", *collections], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              text=True, errors="replace", check=False)
+        done = subprocess.run([command, "drill", "--json", *collections], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True, errors="replace", check=False)
     except OSError as error:
         stop(f"{command}: {error.strerror}; `make build` makes it")
     results = [result for result in map(json.loads, done.stdout.splitlines()) if "script" in result]
     if not results:
         stop(f"{command} finds no scripts in {directory}")
     return {Path(result["script"]).relative_to(directory).as_posix():
-            (VERDICTS[result["verdict"]], next(iter(result.get("why", "").strip().splitlines()), "")) for result in results}
+            (VERDICTS[result["verdict"]], first_line(result.get("why", ""))) for result in results}
 
 
 def numbers_of(page, results):
@@ -168,9 +172,11 @@ def without_numbers(says):
 def check(page, results):
     """Prints what differs. The exit status."""
     rows, unexplained = reasons_of(page, results)
+    whole = len(results) == page.total()
+    if not whole:
+        rows = [(row, verdicts) for row, verdicts in rows if verdicts]
     says = [f"{row.cell}: {row.says}" for row, _ in rows]
     finds = [f"{row.cell}: {words_of(verdicts)}" for row, verdicts in rows]
-    whole = len(results) == page.total()
     if whole:
         says, finds = page.numbers + says, list(numbers_of(page, results)) + finds
     else:
@@ -186,10 +192,10 @@ def check(page, results):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--command", default=str(ROOT / "build" / "release" / "lastack"))
-    parser.add_argument("directory", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only say what differs from the page")
+    parser.add_argument("--command", metavar="LASTACK", default=str(ROOT / "build" / "release" / "lastack"))
+    parser.add_argument("directory", metavar="DIR", type=Path)
     arguments = parser.parse_args()
     page = Page(PAGE.read_text())
     results = run(arguments.command, arguments.directory)

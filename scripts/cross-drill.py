@@ -24,7 +24,7 @@ TIMEOUT = 30
 NOT_APPLICABLE = 77
 BEYOND = 78
 # What it says of words that only nplab's packetdrill knows.
-UNKNOWN = re.compile(r"unknown symbol|Unknown system call|NameError: name '[A-Z_]+' is not defined")
+UNKNOWN = re.compile(r"unknown symbol|Unknown system call|NameError: name 'TCPI_")
 
 # What the original is given where a script does not say its own, because its defaults are not lastack drill's.
 V4 = {"local_ip": "192.168.0.1", "gateway_ip": "192.168.0.1", "netmask_ip": "255.255.0.0", "remote_ip": "192.0.2.1"}

@@ -192,6 +192,8 @@ static const struct row rows[] = {
         "Duplicate data is reported in SACK options (RFC 2883).")
     TCP(layout, UNIT_COUNT, "lastack.tcp_option_layout", 0, 1, 0, 1, 0,
         "Order and padding of options: Linux's (0) or FreeBSD's (1).")
+    TCP(mss_of_path, UNIT_BOOL, "lastack.tcp_mss_of_path", 0, 1, 1, 0, 0,
+        "The MSS that a SYN offers follows what is known of the path's MTU, not the interface's alone.")
     TCP(mss_default_v4, UNIT_BYTES, "net.inet.tcp.mssdflt", 48, 65535, 536, 536, 536,
         "The IPv4 peer's MSS when it names none.")
     TCP(mss_default_v6, UNIT_BYTES, "net.inet.tcp.v6mssdflt", 48, 65535, 1220, 1220, 1220,
@@ -313,79 +315,7 @@ struct alias {
 };
 
 static const struct alias aliases[] = {
-    /* Linux. */
-    {"net.ipv6.conf.all.hop_limit", AT_IP(ttl), UNIT_COUNT},
-    {"net.ipv4.ip_local_port_range_min", AT_TCP(port_first), UNIT_COUNT},
-    {"net.ipv4.ip_local_port_range_max", AT_TCP(port_last), UNIT_COUNT},
-
-    /* BSD. */
-    {"net.inet.tcp.finwait2_timeout", AT_TCP(fin_timeout), UNIT_MS},
-    {"net.inet.tcp.maxtcptw", AT_TCP(tw_max), UNIT_COUNT},
-    {"net.inet.tcp.syncache.rexmtlimit", AT_TCP(synack_retries), UNIT_COUNT},
-    {"net.inet.tcp.syncache.cachelimit", AT_TCP(syn_cache_max), UNIT_COUNT},
-    {"net.inet.tcp.syncache.rst_on_sock_fail", AT_TCP(abort_on_overflow), UNIT_BOOL},
-    {"net.inet.tcp.syncookies", AT_TCP(syncookies), UNIT_COOKIES},
-    {"net.inet.tcp.syncookies_only", AT_TCP(syncookies), UNIT_COOKIES_ONLY},
-    {"kern.ipc.soacceptqueue", AT_TCP(somaxconn), UNIT_COUNT},
-    {"kern.ipc.somaxconn", AT_TCP(somaxconn), UNIT_COUNT},
-    {"net.inet.ip.portrange.first", AT_TCP(port_first), UNIT_COUNT},
-    {"net.inet.ip.portrange.last", AT_TCP(port_last), UNIT_COUNT},
-    {"net.inet.tcp.rfc1323", AT_TCP(window_scaling), UNIT_1323_WSCALE},
-    {"net.inet.tcp.rfc1323", AT_TCP(timestamps), UNIT_1323_TS},
-    {"net.inet.tcp.sack.enable", AT_TCP(sack), UNIT_BOOL},
-    {"net.inet.tcp.minmss", AT_TCP(mss_min), UNIT_BYTES},
-    {"net.inet.tcp.recvspace", AT_TCP(rcvbuf), UNIT_BYTES},
-    {"kern.ipc.maxsockbuf", AT_TCP(rcvbuf_max), UNIT_BYTES_CAPPED},
-    {"net.inet.tcp.ecn.enable", AT_TCP(ecn), UNIT_COUNT},
-    {"net.inet.tcp.recvbuf_max", AT_TCP(rcvbuf_max), UNIT_BYTES},
-    {"net.inet.tcp.recvbuf_auto", AT_TCP(rcvbuf_autotune), UNIT_BOOL},
-    {"net.inet.tcp.sendspace", AT_TCP(sndbuf), UNIT_BYTES},
-    {"net.inet.tcp.sendbuf_max", AT_TCP(sndbuf_max), UNIT_BYTES},
-    {"net.inet.tcp.insecure_rst", AT_TCP(rst_strict), UNIT_NOT},
-    {"net.inet.tcp.insecure_syn", AT_TCP(syn_strict), UNIT_NOT},
-    {"net.inet.tcp.rexmit_min", AT_TCP(rto_min), UNIT_MS},
-    {"net.inet.tcp.rexmit_max", AT_TCP(rto_max), UNIT_MS},
-    {"net.inet.tcp.delayed_ack", AT_TCP(delack_segments), UNIT_ACK_PAIRS},
-    {"net.inet.tcp.retries", AT_TCP(retries2), UNIT_COUNT},
-    {"net.inet.tcp.keepidle", AT_TCP(keepidle), UNIT_MS},
-    {"net.inet.tcp.keepintvl", AT_TCP(keepintvl), UNIT_MS},
-    {"net.inet.tcp.keepcnt", AT_TCP(keepcnt), UNIT_COUNT},
-    {"net.inet.ip.ttl", AT_IP(ttl), UNIT_COUNT},
-    {"net.inet6.ip6.hlim", AT_IP(ttl), UNIT_COUNT},
-    {"net.inet.icmp.icmplim", AT_IP(icmp_per_second), UNIT_COUNT},
-    {"net.inet.tcp.hostcache.expire", AT_IP(pmtu_timeout), UNIT_S},
-
-    /* Windows. */
-    {"TcpTimedWaitDelay", AT_TCP(msl), UNIT_S_OF_2MSL},
-    {"KeepAliveTime", AT_TCP(keepidle), UNIT_MS},
-    {"KeepAliveInterval", AT_TCP(keepintvl), UNIT_MS},
-    {"TcpMaxDataRetransmissions", AT_TCP(retries2), UNIT_COUNT},
-    {"TcpMaxConnectRetransmissions", AT_TCP(syn_retries), UNIT_COUNT},
-    {"TcpMaxConnectResponseRetransmissions", AT_TCP(synack_retries), UNIT_COUNT},
-    {"MaxUserPort", AT_TCP(port_last), UNIT_COUNT},
-    {"Tcp1323Opts", AT_TCP(window_scaling), UNIT_MASK_WSCALE},
-    {"Tcp1323Opts", AT_TCP(timestamps), UNIT_MASK_TS},
-    {"SackOpts", AT_TCP(sack), UNIT_BOOL},
-    {"DefaultTTL", AT_IP(ttl), UNIT_COUNT},
-
-    /* Solaris. The old name of the first one has misled many: it never was about CLOSE_WAIT. */
-    {"tcp_time_wait_interval", AT_TCP(msl), UNIT_MS_OF_2MSL},
-    {"tcp_close_wait_interval", AT_TCP(msl), UNIT_MS_OF_2MSL},
-    {"tcp_fin_wait_2_flush_interval", AT_TCP(fin_timeout), UNIT_MS},
-    {"tcp_keepalive_interval", AT_TCP(keepidle), UNIT_MS},
-    {"tcp_conn_req_max_q", AT_TCP(somaxconn), UNIT_COUNT},
-    {"tcp_conn_req_max_q0", AT_TCP(syn_cache_max), UNIT_COUNT},
-    {"tcp_rexmit_interval_initial", AT_TCP(rto_initial), UNIT_MS},
-    {"tcp_rexmit_interval_min", AT_TCP(rto_min), UNIT_MS},
-    {"tcp_rexmit_interval_max", AT_TCP(rto_max), UNIT_MS},
-    {"tcp_deferred_ack_interval", AT_TCP(delack), UNIT_MS},
-    {"tcp_deferred_acks_max", AT_TCP(delack_segments), UNIT_COUNT},
-    {"tcp_recv_hiwat", AT_TCP(rcvbuf), UNIT_BYTES},
-    {"tcp_xmit_hiwat", AT_TCP(sndbuf), UNIT_BYTES},
-    {"tcp_mss_def_ipv4", AT_TCP(mss_default_v4), UNIT_BYTES},
-    {"tcp_mss_def_ipv6", AT_TCP(mss_default_v6), UNIT_BYTES},
-    {"tcp_smallest_anon_port", AT_TCP(port_first), UNIT_COUNT},
-    {"tcp_largest_anon_port", AT_TCP(port_last), UNIT_COUNT},
+#include "settings_aliases.def"
 };
 
 #define NNAMES (NROWS + (unsigned)COUNT_OF(aliases))

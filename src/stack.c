@@ -216,7 +216,8 @@ int la_conn_info(const struct la_stack *stack, la_sock sock, struct la_conn_info
     return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_info(&stack->tcp, sock, info);
 }
 
-int la_conn_abort(struct la_stack *stack, const struct la_endpoint *local, const struct la_endpoint *peer, la_time now) {
+int la_conn_abort(struct la_stack *stack, const struct la_endpoint *local, const struct la_endpoint *peer,
+                  la_time now) {
     if (!local || !peer) return -LA_EFAULT;
     root_at(stack, now);
     return tcp_abort_tuple(&stack->tcp, local, peer);

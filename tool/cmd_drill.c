@@ -146,20 +146,21 @@ static const struct own {
     {"--list", 0, false, NULL, offsetof(struct drill_plan, list)},
 };
 
-/* Finds the option and its value within the argument ("--on=both", "-j8"); NULL where the value is the next one. */
+/* Finds the option and its value within the argument ("--on=both", "-j8"); NULL where the value is the next one. Behind
+ * the letter of an option without a value come further letters ("-qv"). */
 static const struct own *own_of(const char *arg, const char **value) {
     for (size_t i = 0; i < sizeof owns / sizeof owns[0]; i++) {
         const struct own *own = &owns[i];
         size_t len = strlen(own->name);
         *value = NULL;
         if (!strcmp(arg, own->name)) return own;
-        if (own->has_value && !strncmp(arg, own->name, len) && arg[len] == '=') {
+        if (!strncmp(arg, own->name, len) && arg[len] == '=') {
             *value = arg + len + 1;
             return own;
         }
         if (!own->letter || arg[0] != '-' || arg[1] != own->letter) continue;
-        if (own->has_value && arg[2]) *value = arg + 2;
-        if (!arg[2] || own->has_value) return own;
+        if (arg[2]) *value = arg + 2;
+        return own;
     }
     return NULL;
 }
@@ -173,7 +174,7 @@ static int read_packetdrill(struct drill_plan *plan, char **arg, int left) {
                                              "--tolerance_usecs", "--define",       "--tolerance_percent",
                                              "--speed",           "--non_fatal",    "--tcp_ts_tick_usecs",
                                              "--tcp_md5_secret",  "--init_scripts", "--udp_encapsulation"};
-    char joined[512], error[256];
+    char joined[4096], error[256];
     const char *text = arg[0];
     bool wants = !strcmp(text, "-D");
     for (size_t i = 0; i < sizeof with_value / sizeof with_value[0]; i++) wants |= !strcmp(text, with_value[i]);
@@ -184,10 +185,26 @@ static int read_packetdrill(struct drill_plan *plan, char **arg, int left) {
     if (!strcmp(text, "--ip_version=all")) {
         plan->all_versions = true;
     } else if (!la_drill_option_parse(&plan->options, text, error, sizeof error)) {
-        fprintf(stderr, "lastack drill: %s: %s; lastack drill --help lists the options\n", text, error);
+        fprintf(stderr, "lastack drill: %s; lastack drill --help lists the options\n", error);
         return 0;
     }
     return wants && left > 1 ? 2 : 1;
+}
+
+static int read_own(struct drill_plan *plan, const struct own *own, const char *value, char **arg, int left);
+
+/* The rest of "-qv". */
+static int read_letters(struct drill_plan *plan, const char *letters, char **arg, int left) {
+    char rest[512];
+    const char *value;
+    snprintf(rest, sizeof rest, "-%s", letters);
+    const struct own *own = own_of(rest, &value);
+    if (!own || rest[1] == '-') {
+        fprintf(stderr, "lastack drill: no option is called -%.1s; lastack drill --help lists the options\n", letters);
+        return 0;
+    }
+    char *as_if[2] = {rest, left > 1 ? arg[1] : NULL};
+    return read_own(plan, own, value, as_if, left);
 }
 
 /* One of ours; the same. */
@@ -201,9 +218,14 @@ static int read_own(struct drill_plan *plan, const struct own *own, const char *
         value = arg[1];
         used = 2;
     }
-    if (own->set) return own->set(plan, own->name, value) ? used : 0;
-    *(bool *)((char *)plan + own->flag) = true;
-    return used;
+    bool letters = !own->has_value && value && arg[0][1] == own->letter;
+    if (value && !own->has_value && !letters) {
+        fprintf(stderr, "lastack drill: %s takes no value\n", own->name);
+        return 0;
+    }
+    if (own->set && !own->set(plan, own->name, value)) return 0;
+    if (!own->set) *(bool *)((char *)plan + own->flag) = true;
+    return letters ? read_letters(plan, value, arg, left) : used;
 }
 
 /* Reads the arguments. Paths are moved to the front of argv. False: wrong, and said so. */

@@ -32,12 +32,13 @@
 #define FILE_MAX 65536
 #define MAX_ARGS 256
 #define ATTEMPTS 5
+#define TEMPORARY_MAX 64
 #define FOLDER "lastack-drill-"
 #define SYSTEM_PATH "/usr/sbin:/usr/bin:/sbin:/bin"
 
 static struct host {
     struct la_drill_host api;
-    char folder[40];     /* "" before it is needed. */
+    char folder[TEMPORARY_MAX + 24]; /* "" before it is needed. */
     char file[FILE_MAX]; /* The last one that read_file read. */
     int lock, listener;
     struct proc_view view;
@@ -80,19 +81,26 @@ static int lock_folder(const char *folder, int flags) {
     if (lstat(folder, &stat) < 0 || !S_ISDIR(stat.st_mode) || stat.st_uid != geteuid()) return -1;
     if (snprintf(path, sizeof path, "%s/lock", folder) >= (int)sizeof path) return -1;
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
-    if (fd < 0 || lockf(fd, F_TLOCK, 0) == 0) return fd;
+    if (fd < 0) return -1;
+    /* Somebody may have removed it between the two. */
+    if (lockf(fd, F_TLOCK, 0) == 0 && fstat(fd, &stat) == 0 && stat.st_nlink > 0) return fd;
     close(fd);
     return -1;
 }
 
-/* Takes away what processes that were killed have left. */
-static void remove_abandoned(void) {
-    DIR *dir = opendir("/tmp");
+/* Where folders are made: TMPDIR where its name leaves room for a socket's address. */
+static const char *temporary(void) {
+    const char *dir = getenv("TMPDIR");
+    return dir && *dir == '/' && strlen(dir) <= TEMPORARY_MAX ? dir : "/tmp";
+}
+
+void drill_host_remove_abandoned(void) {
+    DIR *dir = opendir(temporary());
     struct dirent *entry;
     while (dir && (entry = readdir(dir)) != NULL) {
         char path[PATH_SIZE];
         if (strncmp(entry->d_name, FOLDER, sizeof FOLDER - 1) != 0) continue;
-        if (snprintf(path, sizeof path, "/tmp/%s", entry->d_name) >= (int)sizeof path) continue;
+        if (snprintf(path, sizeof path, "%s/%s", temporary(), entry->d_name) >= (int)sizeof path) continue;
         int lock = lock_folder(path, 0);
         if (lock < 0) continue;
         remove_tree(path);
@@ -128,11 +136,11 @@ static int make_listener(void) {
 static int make_folder(void) {
     char path[PATH_SIZE];
     if (host.folder[0]) return 0;
-    remove_abandoned();
+    drill_host_remove_abandoned();
     host.listener = -1;
     host.lock = -1;
     for (unsigned n = 0; host.lock < 0; n++) { /* Another process may have taken it for abandoned. */
-        snprintf(host.folder, sizeof host.folder, "/tmp/" FOLDER "XXXXXX");
+        snprintf(host.folder, sizeof host.folder, "%s/" FOLDER "XXXXXX", temporary());
         if (n == ATTEMPTS || !mkdtemp(host.folder)) {
             host.folder[0] = '\0';
             return n == ATTEMPTS ? -LA_EAGAIN : -errno;

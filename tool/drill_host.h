@@ -8,6 +8,9 @@
  * command needs it and goes away when the process ends. */
 const struct la_drill_host *drill_host(void);
 
+/* Takes away what processes that were killed have left. */
+void drill_host_remove_abandoned(void);
+
 /* The program that stands for the administrator's commands: one that begins with cmd_shim. Without this call it is the
  * one that runs. The text is not copied. */
 void drill_host_program(const char *path);

@@ -95,10 +95,11 @@ static const char *verdict_colour(int verdict) {
 static void print_indented(const char *text, unsigned line) {
     for (; *text; line = 0) {
         size_t len = strcspn(text, "\n");
-        if (len) printf("%*s", INDENT, "");
-        if (line) printf("line %u: ", line);
-        fwrite(text, 1, len, stdout);
-        putchar('\n');
+        if (len) {
+            printf("%*s", INDENT, "");
+            if (line) printf("line %u: ", line);
+            printf("%.*s\n", (int)len, text);
+        }
         text += len + (text[len] != 0);
     }
 }
@@ -194,7 +195,7 @@ static void print_tally(const struct report *report, const struct tally *tally, 
 
 static void text_end(struct report *report) {
     const struct drill_plan *plan = report->plan;
-    if (plan->quiet || report->ncases < 2) return;
+    if (plan->quiet || (report->ncases < 2 && !plan->summary)) return;
     int width = dir_width(report);
     if (!plan->summary) putchar('\n');
     look_paint(&report->look, "2", "%-*s%s %6s %6s %6s %6s", width, "directory", plan->on == ON_BOTH ? "  target" : "",

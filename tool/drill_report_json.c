@@ -2,8 +2,8 @@
  *
  *   {"script": "a/b.pkt", "on": "stack", "profile": "linux", "ip_version": "ipv4", "turn": 1, "verdict": "fail",
  *    "seconds": 0.31, "line": 12, "column": 1, "why": "…",
- *    "wire": [{"seconds", "line", "kind": "<|>|call|command|code", "ok", "expected", "actual", "state",
- * "script_state"}]}
+ *    "wire": [{"seconds", "line", "kind": "<|>|call|command|code", "ok", "expected", "actual",
+ *              "state", "script_state"}]}
  *   {"summary": {"seconds": 1.5, "total": […], "directories": [{"directory", "on", "pass", "fail", "not_applicable",
  *    "broken", "malformed", "percent"}]}}
  *

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define STATE_WIDTH 12
+#define FRONT_WIDTH (1 + 12 + 7 + STATE_WIDTH + 1) /* Mark, time, line, state. */
 #define WIRE_LEAST 44
 #define WIRE_MOST 96
 #define LINE_MAX_SHOWN 400 /* Characters of one text. */
@@ -76,15 +77,18 @@ static int put_state(const struct look *look, int state, int *before) {
 
 /* --- The ladder --- */
 
-/* The columns that the longest packet wants, between two bounds. */
-static int wire_width(const struct record *record) {
-    int width = WIRE_LEAST;
+/* The columns that the longest packet wants, between two bounds. The upper one is what the terminal leaves beside the
+ * script's state; only what does not fit goes beyond. */
+static int wire_width(const struct look *look, const struct record *record) {
+    int width = WIRE_LEAST, most = look->width - FRONT_WIDTH - STATE_WIDTH - 1;
+    if (most < WIRE_LEAST) most = WIRE_LEAST;
+    if (most > WIRE_MOST) most = WIRE_MOST;
     for (uint32_t i = 0; i < record->head.nlines; i++) {
         const struct record_line *line = &record->line[i];
         int wanted = is_packet(line) ? shown(record_done(record, line)) + 10 : 0;
         if (wanted > width) width = wanted;
     }
-    return width < WIRE_MOST ? width : WIRE_MOST;
+    return width < most ? width : most;
 }
 
 /* "-- S 0:0(0) --->" in `width` columns, or as many as the text needs. */
@@ -134,11 +138,11 @@ static void put_front(const struct look *look, const struct record_line *line, i
 static void put_expectation(const struct look *look, const struct record *record, const struct record_line *line) {
     const char *expected = record_at(record, line->expected);
     look_paint(look, "33", "expected: %.*s", expected ? shown(expected) : 7, expected ? expected : "nothing");
-    printf("\n%*s", 1 + 12 + 7 + STATE_WIDTH + 1, "");
+    printf("\n%*s", FRONT_WIDTH, "");
 }
 
 void view_ladder(const struct look *look, const struct record *record) {
-    int width = wire_width(record), local = -1, remote = -1;
+    int width = wire_width(look, record), local = -1, remote = -1;
     look_paint(look, "2", "  %10s %5s  %-*s %-*s %s", "seconds", "line", STATE_WIDTH, record->head.on, width,
                "what happened", "script");
     putchar('\n');

@@ -3,8 +3,10 @@
 
 #include "drill_host.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct verb {
     const char *name;
@@ -48,7 +50,15 @@ static int help(int argc, char **argv) {
     return EXIT_AS_SCRIPTED;
 }
 
+/* A standard descriptor that is closed would become the next thing that is opened, and output would go there. Opened
+ * the wrong way round, it is still an error to use it. */
+static void fill_standard(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
+}
+
 int main(int argc, char **argv) {
+    fill_standard();
     cmd_shim(argc, argv);
     if (argc < 2) {
         usage(stderr);

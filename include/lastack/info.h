@@ -93,6 +93,7 @@ struct la_conn_info {
     uint32_t cwnd, ssthresh, mss;       /* bytes */
     bool timestamps, sack, wscale, ecn; /* What both ends agreed on. */
     uint8_t snd_wscale, rcv_wscale;
+    la_time data_at;              /* When the peer's latest data came; 0: none has. */
     uint32_t path_mtu, own_mss;   /* Bytes of IP packet; the MSS that our SYN offered. */
     la_time srtt, rttvar, rto;    /* 0 before the first sample */
     uint32_t retransmits;         /* Segments sent again, ever. */

@@ -92,6 +92,10 @@ static bool schedule(struct drill_run *run) {
     run->at_us = event->at_us + base;
     bool range = event->time_kind == DRILL_ABSOLUTE_RANGE || event->time_kind == DRILL_RELATIVE_RANGE;
     run->at_end_us = range ? event->at_end_us + base : run->at_us;
+    if (!run->last && event->at_us != 0) {
+        drill_text_add(&run->why, "the first event is not at time 0\n");
+        return run_fail(run, LA_DRILL_BROKEN);
+    }
     if (!relative && run->last && run->at_us < run->last_us) {
         drill_text_add(&run->why, "time goes backwards in the script: from %.6f to %.6f\n", (double)run->last_us / 1e6,
                        (double)run->at_us / 1e6);

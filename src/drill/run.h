@@ -20,20 +20,20 @@ struct drill_run {
     struct la_drill_result *result;
     struct drill_text why; /* In result->text. */
 
-    int64_t start_us;              /* Target time of the script's zero. */
+    int64_t start_us; /* Target time of the script's zero. */
     const struct drill_event *event;
-    int64_t at_us, at_end_us;      /* When the event is due, counted from the script's start. */
-    int64_t last_us;               /* When the previous one was due; RUN_NO_TIME: there is none. */
+    int64_t at_us, at_end_us; /* When the event is due, counted from the script's start. */
+    int64_t last_us;          /* When the previous one was due; RUN_NO_TIME: there is none. */
     const struct drill_event *last;
 
-    struct drill_flow flow;        /* The connection under test … */
-    int flow_fd;                   /* … its descriptor in the script, -1: none yet … */
-    bool flow_new;                 /* … and whether its socket has been made and used for nothing yet. */
-    int peer_state;                /* What the script's side is in, as its packets say. */
-    uint16_t next_port;            /* The script's side's next port. */
+    struct drill_flow flow; /* The connection under test … */
+    int flow_fd;            /* … its descriptor in the script, -1: none yet … */
+    bool flow_new;          /* … and whether its socket has been made and used for nothing yet. */
+    int peer_state;         /* What the script's side is in, as its packets say. */
+    uint16_t next_port;     /* The script's side's next port. */
     struct drill_fds fds;
 
-    struct value_call blocking;    /* The call under way … */
+    struct value_call blocking;               /* The call under way … */
     const struct drill_event *blocking_event; /* … and its event; NULL: none is. */
     int64_t blocking_at_us, blocking_end_us;  /* When it was due to begin, and is to end. */
 

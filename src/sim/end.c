@@ -136,6 +136,8 @@ static void options(struct sim_end *end) {
     if (plan->linger2) option(end, LA_IPPROTO_TCP, LA_TCP_LINGER2, plan->linger2);
     if (plan->nodelay) option(end, LA_IPPROTO_TCP, LA_TCP_NODELAY, 1);
     if (plan->cork) option(end, LA_IPPROTO_TCP, LA_TCP_CORK, 1);
+    if (plan->noopt && is_client(end)) option(end, LA_IPPROTO_TCP, LA_TCP_NOOPT, 1);
+    if (plan->keepinit) option(end, LA_IPPROTO_TCP, LA_TCP_KEEPINIT, plan->keepinit);
     if (plan->quickack) option(end, LA_IPPROTO_TCP, LA_TCP_QUICKACK, 1);
     if (!plan->keepalive) return;
     option(end, LA_SOL_SOCKET, LA_SO_KEEPALIVE, 1);
@@ -277,8 +279,9 @@ static int64_t give(struct sim_end *end, uint8_t *data, size_t len) {
     unsigned count = 0;
     la_time now = world_of(end)->now;
     if (!end->plan.copy_free) {
+        bool more = end->plan.more && end->sent + len < end->plan.total;
         fill(end, data, len);
-        return la_send(stack_of(end), end->sock, data, len, 0, now);
+        return la_send(stack_of(end), end->sock, data, len, more ? LA_MSG_MORE : 0, now);
     }
     int64_t rc = la_reserve(stack_of(end), end->sock, len, room, 3, &count);
     if (rc <= 0) return rc;

@@ -7,9 +7,30 @@
 
 #include "world.h"
 
-const char *const sim_setting_names[SIM_SETTINGS] = {
-    "net.ipv4.tcp_timestamps", "net.ipv4.tcp_sack",    "net.ipv4.tcp_window_scaling",  "net.ipv4.tcp_syncookies",
-    "net.ipv4.tcp_tw_reuse",   "net.ipv4.tcp_rfc1337", "net.ipv4.tcp_moderate_rcvbuf",
+const struct sim_setting sim_settings[SIM_SETTINGS] = {
+    {"net.ipv4.tcp_timestamps", 2, 1},
+    {"net.ipv4.tcp_sack", 2, 1},
+    {"net.ipv4.tcp_dsack", 2, 1},
+    {"net.ipv4.tcp_window_scaling", 2, 1},
+    {"net.ipv4.tcp_syncookies", 2, 1},
+    {"net.ipv4.tcp_tw_reuse", 2, 1},
+    {"net.ipv4.tcp_rfc1337", 2, 1},
+    {"net.ipv4.tcp_moderate_rcvbuf", 2, 1},
+    {"net.ipv4.tcp_ecn", 3, 1},
+    {"net.ipv4.tcp_invalid_ratelimit", 3, 500},
+    {"net.inet.tcp.ecn.maxretries", 3, 1},
+    {"net.inet.tcp.rexmit_drop_options", 2, 1},
+    {"net.inet.tcp.rexmit_slop", 3, 200},
+    {"net.inet.tcp.keepinit", 3, 75000},
+    {"net.inet.tcp.drop_synfin", 2, 1},
+    {"lastack.tcp_ack_resends_fin", 2, 1},
+    {"lastack.tcp_fin_ack_delayed", 2, 1},
+    {"lastack.tcp_icmp_opening", 3, 1},
+    {"lastack.tcp_psh_bursts", 2, 1},
+    {"lastack.tcp_quickacks_end", 2, 1},
+    {"lastack.tcp_rst_error_by_state", 2, 1},
+    {"lastack.tcp_tw_syn", 3, 1},
+    {"lastack.tcp_window_rule", 3, 1},
 };
 
 enum {
@@ -68,9 +89,10 @@ bool sim_host_make(struct sim_host *host) {
     if (!stack_make(host)) return false;
     for (unsigned i = 0; i < SIM_SETTINGS; i++) {
         if (host->setting[i] < 0) continue;
-        int rc = la_set(host->stack, sim_setting_names[i], host->setting[i]);
-        if (rc < 0) sim_wrong(world, "%s=%d: %s", sim_setting_names[i], host->setting[i], la_errno_name(-rc));
-        sim_say(world, "h%u set        %s = %d", host->index, sim_setting_names[i], host->setting[i]);
+        const char *name = sim_settings[i].name;
+        int rc = la_set(host->stack, name, host->setting[i]);
+        if (rc < 0) sim_wrong(world, "%s=%d: %s", name, host->setting[i], la_errno_name(-rc));
+        sim_say(world, "h%u set        %s = %d", host->index, name, host->setting[i]);
     }
     sim_say(world, "h%u is         %s, profile %s, mtu %u", host->index,
             world->link == LA_LINK_IP ? "on an IP link" : "on Ethernet", host->profile, (unsigned)world->mtu);

@@ -149,6 +149,20 @@ static bool corrupt(struct chaos *chaos, struct sim_packet *packet) {
     return true;
 }
 
+/* ECT(0) becomes CE. In IPv4 the header's checksum follows (RFC 1624): the first word has grown by one. */
+static void mark(const struct chaos *chaos, struct sim_packet *packet) {
+    size_t ip = chaos->config.link == LA_LINK_ETHERNET ? 14 : 0;
+    uint8_t *p = packet->data + ip;
+    if (packet->len < ip + 20) return;
+    if (p[0] >> 4 == 6 && (p[1] >> 4 & 3) == 2) p[1] |= 0x10;
+    if (p[0] >> 4 != 4 || (p[1] & 3) != 2) return;
+    p[1] |= 1;
+    unsigned sum = (unsigned)p[10] << 8 | p[11];
+    sum = sum ? sum - 1 : 0xfffe;
+    p[10] = (uint8_t)(sum >> 8);
+    p[11] = (uint8_t)sum;
+}
+
 static void chaos_forward(struct sim_node *node, struct sim_packet *packet, la_time now) {
     struct chaos *chaos = (struct chaos *)node;
     const struct sim_chaos_config *config = &chaos->config;
@@ -163,6 +177,7 @@ static void chaos_forward(struct sim_node *node, struct sim_packet *packet, la_t
         hear(&chaos->ear, packet, "duplicated", now);
         sim_forward(node->next, sim_packet_copy(packet), now);
     }
+    if (!healed && sim_ppm(&chaos->random, config->mark_ppm)) mark(chaos, packet);
     if (!healed && sim_ppm(&chaos->random, config->corrupt_ppm)) {
         if (corrupt(chaos, packet)) hear(&chaos->ear, packet, "corrupted", now);
     }

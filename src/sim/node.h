@@ -41,10 +41,11 @@ struct sim_ear {
     void *ctx;
 };
 
-/* Loses, duplicates and corrupts, each packet for itself, until it heals; loses everything during the outage. */
+/* Loses, duplicates, corrupts, and marks what may be marked as having met congestion (RFC 3168), each packet for
+ * itself, until it heals; loses everything during the outage. */
 struct sim_chaos_config {
     enum la_link link;
-    uint32_t loss_ppm, duplicate_ppm, corrupt_ppm;
+    uint32_t loss_ppm, duplicate_ppm, corrupt_ppm, mark_ppm;
     la_time outage_from, outage_to;
     la_time heal_at;
 };

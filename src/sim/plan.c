@@ -41,6 +41,7 @@ static void plan_way(struct sim_host *host, const struct sim_ear *ear) {
         chaos.loss_ppm = some_ppm(random, 75, 200000);
         chaos.duplicate_ppm = some_ppm(random, 50, 100000);
         chaos.corrupt_ppm = some_ppm(random, 50, 50000);
+        chaos.mark_ppm = some_ppm(random, 50, 200000);
         jitter.reorder_ppm = some_ppm(random, 60, 300000);
         jitter.most = 1 + sim_skewed(random, 300 * LA_MS);
         if (sim_percent(random, 10)) {
@@ -88,8 +89,12 @@ static void plan_host(struct sim_world *world, unsigned i) {
     host->listener[0] = host->listener[1] = -1;
     host->backlog = (int)sim_between(random, 4, 20);
     host->listen_until = sim_percent(random, 3) ? world->start + sim_below(random, 5 * LA_SECOND) : LA_NEVER;
-    for (unsigned k = 0; k < SIM_SETTINGS; k++)
-        host->setting[k] = sim_percent(random, 15) ? (int)sim_below(random, 2) : -1;
+    for (unsigned k = 0; k < SIM_SETTINGS; k++) {
+        const struct sim_setting *setting = &sim_settings[k];
+        host->setting[k] = -1;
+        if (sim_percent(random, 15))
+            host->setting[k] = (int)sim_below(random, (uint64_t)setting->values) * setting->step;
+    }
     host->send_gap = sim_percent(random, 25) ? sim_below(random, 2 * LA_MS) : 0;
     plan_way(host, &ear);
 }
@@ -118,6 +123,9 @@ static void plan_options(struct sim_random *random, struct sim_plan *plan) {
     if (sim_percent(random, 10)) plan->linger2 = (int)sim_between(random, 1, 60);
     plan->nodelay = sim_percent(random, 30);
     plan->cork = sim_percent(random, 5);
+    plan->more = sim_percent(random, 10);
+    plan->noopt = sim_percent(random, 5);
+    if (sim_percent(random, 10)) plan->keepinit = (int)sim_between(random, 75, 150);
     plan->quickack = sim_percent(random, 10);
     plan->reuseaddr = sim_percent(random, 20);
     plan->keepalive = sim_percent(random, 15);

@@ -17,7 +17,7 @@ enum {
     SIM_CONNS = 8,
     SIM_LISTENERS = 2, /* IPv4, IPv6. */
     SIM_PORT = 80,
-    SIM_SETTINGS = 7,
+    SIM_SETTINGS = 23,
     SIM_CHUNK_MAX = 17000,
 };
 
@@ -64,7 +64,8 @@ struct sim_plan {
     /* Options; 0 or negative: not set. */
     int sndbuf, rcvbuf, maxseg, user_timeout_ms, linger2, linger_s;
     int keepidle, keepintvl, keepcnt;
-    bool nodelay, cork, quickack, reuseaddr, keepalive;
+    int keepinit;
+    bool nodelay, cork, more, quickack, reuseaddr, keepalive, noopt;
 };
 
 enum sim_phase {
@@ -130,7 +131,7 @@ struct sim_host {
     la_sock listener[SIM_LISTENERS];
     int backlog;
     la_time listen_until;      /* The listeners close then. */
-    int setting[SIM_SETTINGS]; /* Of sim_setting_names; -1: left alone. */
+    int setting[SIM_SETTINGS]; /* Of sim_settings; -1: left alone. */
     la_time send_gap;          /* The device takes one packet in this time; 0: all at once. */
     la_time device_free;       /* When it takes the next. */
     struct sim_node *up;       /* Its way into the network … */
@@ -168,7 +169,12 @@ void sim_wrong(struct sim_world *world, const char *format, ...);
 void sim_plan_world(struct sim_world *world);
 
 /* host.c */
-extern const char *const sim_setting_names[SIM_SETTINGS];
+/* A setting that scenarios draw: 0, step, … (values - 1) * step. */
+struct sim_setting {
+    const char *name;
+    int values, step;
+};
+extern const struct sim_setting sim_settings[SIM_SETTINGS];
 bool sim_host_make(struct sim_host *host);
 void sim_host_listen(struct sim_host *host);
 void sim_host_unlisten(struct sim_host *host);

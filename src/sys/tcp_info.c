@@ -91,6 +91,7 @@ void sys_tcp_info(const struct la_sys *sys, const struct sys_socket *s, void *to
         i.snd_wscale = c.snd_wscale & 15u;
         i.rcv_wscale = c.rcv_wscale & 15u;
         i.pmtu = c.path_mtu;
+        if (c.data_at) i.last_data_recv = (uint32_t)((sys->now - c.data_at) / LA_MS);
         i.advmss = c.own_mss;
     }
     memcpy(to, &i, sizeof i);

@@ -122,9 +122,10 @@ struct tcp_conn {
     seq recover;                         /* RFC 6582. */
     uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet. */
     seq rtt_seq;
-    la_time rtt_at;
     uint32_t ts_offset;
+    la_time rtt_at;
     uint32_t unacked_since; /* When the peer last moved snd_una or all was acknowledged, tcp_clock_ms. */
+    uint32_t data_at;       /* When its latest data came, tcp_clock_ms. */
 
     /* Timers: one wheel node for the earliest of them. */
     struct wheel_node node;
@@ -134,6 +135,7 @@ struct tcp_conn {
     uint16_t mss;             /* Largest payload to send without options (RFC 6691). */
     uint16_t peer_mss;        /* As the peer said. */
     uint16_t user_mss;        /* TCP_MAXSEG, 0: none. */
+    uint16_t zone;            /* The interface of a link-local peer + 1, or 0. */
     uint8_t unacked_segments; /* Full segments received since the last ACK sent. */
     uint8_t quickacks;        /* Left. */
     uint8_t limited;          /* Segments that limited transmit allows (RFC 3042). */
@@ -141,6 +143,7 @@ struct tcp_conn {
     uint8_t soft_error;       /* What ICMP said last (RFC 5461), for the end by timeout. */
     uint8_t challenge_count;  /* In the second of … */
     uint32_t challenged_at;   /* … the latest challenge ACK, tcp_clock_ms. */
+    uint32_t segs_out;
 
     /* Storage. */
     struct buffer snd;
@@ -149,7 +152,6 @@ struct tcp_conn {
     struct buffer rcv;
     struct ranges ooo; /* What is there beyond rcv_nxt. */
     seq dsack_from, dsack_to;
-    uint32_t data_at; /* tcp_clock_ms of the latest data from the peer. */
     uint32_t rcvbuf;
     uint32_t rcv_seen;    /* Autotuning: bytes read by the user in this measurement. */
     uint32_t rcv_measure; /* When the measurement began, tcp_clock_ms. */
@@ -170,7 +172,6 @@ struct tcp_conn {
     uint8_t keepcnt;                  /* 0: the setting. */
     uint8_t syn_retries;              /* TCP_SYNCNT, 0: the setting. */
     uint16_t keepinit_s;              /* 0: the setting. */
-    uint16_t zone;
 
     /* Ports and listeners. */
     uint32_t bind_next, bind_prev; /* Chain of the sockets bound to one port, or the listener's accept queue. */
@@ -178,8 +179,7 @@ struct tcp_conn {
     struct tcp_listener *listen;   /* LISTEN only. */
 
     /* For people. */
-    uint32_t moves;
-    uint32_t retransmits, segs_out;
+    uint32_t moves, retransmits;
     uint64_t bytes_in, bytes_out;
     struct tcp_move history[LA_HISTORY]; /* A ring: move i at i % LA_HISTORY. */
 };
@@ -243,8 +243,10 @@ struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *
 /* open.c: what an active and a passive open share. */
 /* The largest payload, without options, that a packet of the path holds and TCP_MAXSEG (0: none) allows. */
 uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_mss);
-/* What our SYN offers: as the interface is, whatever the path beyond it may be (RFC 6691, 2; RFC 1191, 3.1). */
-uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t user_mss);
+/* What our SYN offers: as the interface is, whatever the path beyond it may be (RFC 6691, 2; RFC 1191, 3.1), or as the
+ * path is (mss_of_path). */
+uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t path_mtu,
+                     uint16_t user_mss);
 /* What the peer's SYN offers, or the default of its family. */
 uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o);
 /* The window field of a SYN, where it is never scaled. */

@@ -37,7 +37,9 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->snd_wscale = c->snd_wscale;
     info->rcv_wscale = c->rcv_wscale;
     info->path_mtu = c->path.mtu;
-    if (c->path.mtu) info->own_mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->user_mss);
+    uint32_t ago = tcp_clock_ms(c->tcp) - c->data_at;
+    if (c->bytes_in || c->ooo.count) info->data_at = c->tcp->env->now - ago * LA_MS;
+    if (c->path.mtu) info->own_mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
     info->srtt = c->srtt_us * LA_US;
     info->rttvar = c->rttvar_us * LA_US;
     info->rto = tcp_rto(c);

@@ -22,8 +22,10 @@ uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_ms
     return user_mss && user_mss < mss ? user_mss : mss;
 }
 
-uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t user_mss) {
-    return tcp_path_mss(peer, (uint16_t)ip_iface(tcp->ip, iface)->mtu, user_mss);
+uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t path_mtu,
+                     uint16_t user_mss) {
+    uint32_t mtu = tcp->params.mss_of_path ? path_mtu : ip_iface(tcp->ip, iface)->mtu;
+    return tcp_path_mss(peer, (uint16_t)mtu, user_mss);
 }
 
 uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o) {

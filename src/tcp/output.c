@@ -33,7 +33,7 @@ static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
     bool answer = c->state == LA_SYN_RCVD;
     if (c->is.noopt) return;
     o->has_mss = true;
-    o->mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->user_mss);
+    o->mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
     if (params->syn_drop_options && c->backoff > 2) return; /* Something on the path may not like the others. */
     o->has_wscale = answer ? c->is.wscale_on : params->window_scaling;
     o->wscale = c->rcv_wscale;

@@ -74,6 +74,7 @@ struct tcp_params {
     bool missing_ts_taken; /* Segments without the timestamp agreed on are taken (RFC 7323, 3.2, would drop them). */
     bool dsack;            /* Duplicate data is reported in SACK (RFC 2883). */
     struct tcp_option_layout layout;
+    bool mss_of_path; /* The MSS offered follows the path's MTU (Linux) rather than the interface's. */
     uint16_t mss_default_v4, mss_default_v6; /* Without an MSS option: 536, 1220. */
     uint16_t mss_min;                        /* Smaller offers are raised to this. */
 

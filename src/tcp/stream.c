@@ -47,7 +47,7 @@ int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, in
     seq high = seq_add(c->snd_end, n);
     if (!buffer_write(&c->snd, &tcp->slabs, c->snd_una, high, c->snd_end, data, n)) return -LA_ENOMEM;
     if (n < len) c->is.full_blocked = 1;
-    c->is.more = (flags & LA_MSG_MORE) != 0;
+    c->is.more = n == len && flags & LA_MSG_MORE; /* What did not fit is no reason to hold the rest back. */
     sent_by_user(c, n);
     return n;
 }

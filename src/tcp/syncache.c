@@ -111,7 +111,7 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     e->at = listener->tcp->env->now;
     e->ts_recent = o->ts_val;
     e->peer_mss = tcp_offered_mss(listener->tcp, &e->key.peer, o);
-    e->mss = tcp_own_mss(listener->tcp, &e->key.peer, path.iface, listener->user_mss);
+    e->mss = tcp_own_mss(listener->tcp, &e->key.peer, path.iface, path.mtu, listener->user_mss);
     e->wnd = tcp_syn_window(listener->rcvbuf);
     bool options = !listener->is.noopt;
     if (!options) e->mss = 0;

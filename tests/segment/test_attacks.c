@@ -41,6 +41,7 @@ static void a_syn_inside_the_window_is_challenged(void **unused) {
 static void challenge_acks_are_limited_per_second_and_connection(void **unused) {
     (void)unused;
     setting("net.ipv4.tcp_challenge_ack_limit", 3);
+    setting("net.ipv4.tcp_invalid_ratelimit", 0);
     talk(1);
     bring(LA_ESTABLISHED, PASSIVE);
     talk(0);
@@ -61,6 +62,7 @@ static void challenge_acks_are_limited_per_second_and_connection(void **unused) 
 static void no_limit_when_it_is_zero(void **unused) {
     (void)unused;
     setting("net.ipv4.tcp_challenge_ack_limit", 0);
+    setting("net.ipv4.tcp_invalid_ratelimit", 0);
     bring(LA_ESTABLISHED, PASSIVE);
     for (uint32_t i = 0; i < 300; i++) rx(SEG(.seq = R(1000 + i), .flags = SYN));
     assert_int_equal(tx_skip(), 300);
@@ -255,6 +257,39 @@ static void ports_differ_from_connect_to_connect(void **unused) {
     assert_true(next < COUNT(port) - 1);
 }
 
+static void challenges_keep_a_distance_and_bsd_has_none(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *profile;
+        unsigned answers; /* To ten SYNs within 900 ms. */
+    } row[] = {{"linux", 2}, {"freebsd", 5}, {"rfc", 2}};
+    for (unsigned i = 0; i < COUNT(row); i++) {
+        rig_restart(row[i].profile);
+        bring(LA_ESTABLISHED, PASSIVE);
+        advance(1000 - rig.now / LA_MS % 1000); /* To the beginning of a second. */
+        tx_skip();
+        unsigned answers = 0;
+        for (uint32_t n = 0; n < 10; n++, advance(90)) {
+            rx(SEG(.seq = R(1000 + n), .flags = SYN));
+            answers += tx_skip();
+        }
+        assert_int_equal(answers, row[i].answers);
+    }
+}
+
+static void a_blind_segment_teaches_no_timestamp(void **unused) {
+    (void)unused;
+    rig.t->ts = true;
+    bring(LA_ESTABLISHED, PASSIVE);
+    uint32_t before = rig.t->ts_val;
+    rx(SEG(.seq = R(1), .ack = L(5000), .flags = ACK, .ts = true, .ts_val = before + 100000));
+    drop(LA_D_ACK_FUTURE);
+    tx_skip();
+    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .len = 10, .ts = true, .ts_val = before + 1));
+    drop(LA_D_NONE);
+    tx(SEG(.seq = L(1), .ack = R(11), .flags = ACK, .ts = true, .ts_ecr = before + 1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(an_rst_inside_the_window_is_challenged),
@@ -276,6 +311,8 @@ int main(void) {
         RIG_TEST(initial_sequence_numbers_grow_for_one_tuple),
         RIG_TEST(initial_sequence_numbers_of_tuples_are_unrelated),
         RIG_TEST(ports_differ_from_connect_to_connect),
+        RIG_TEST(challenges_keep_a_distance_and_bsd_has_none),
+        RIG_TEST(a_blind_segment_teaches_no_timestamp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -282,6 +282,88 @@ static void a_connection_over_ipv6_closes_through_time_wait(void **unused) {
     state(LA_CLOSED);
 }
 
+/* lastack.tcp_ack_resends_fin: BSD's ACKs carry the FIN until it is acknowledged, Linux's do not. */
+static void an_ack_of_bsd_is_the_fin_again(void **unused) {
+    (void)unused;
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    for (unsigned i = 0; i < COUNT(profiles); i++) {
+        bool bsd = i == 1;
+        rig_restart(profiles[i]);
+        bring(LA_FIN_WAIT_1, ACTIVE);
+        rx(SEG(.seq = R(1), .ack = L(1), .flags = FIN | ACK));
+        tx(SEG(.seq = bsd ? L(1) : L(2), .ack = R(2), .flags = bsd ? FIN | ACK : ACK));
+        state(LA_CLOSING);
+        rx(SEG(.seq = R(1000), .ack = L(1), .flags = RST)); /* A challenge is an ACK and nothing else. */
+        tx(SEG(.seq = L(2), .ack = R(2), .flags = ACK));
+    }
+}
+
+/* Two such ends in CLOSING: each FIN that comes again is old, and the ACK in it is all that ends the exchange. */
+static void two_ends_that_repeat_their_fins_do_not_do_so_for_ever(void **unused) {
+    (void)unused;
+    rig_restart("freebsd");
+    bring(LA_CLOSING, ACTIVE);
+    tx_skip();
+    rx(SEG(.seq = R(1), .ack = L(2), .flags = FIN | ACK));
+    tx(SEG(.seq = L(2), .ack = R(2), .flags = ACK));
+    tx_none();
+    state(LA_TIME_WAIT);
+}
+
+static void the_error_after_a_reset_is_by_state_or_not(void **unused) {
+    (void)unused;
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    static const struct {
+        enum la_state state;
+        int by_state;
+    } row[] = {{LA_ESTABLISHED, LA_ECONNRESET}, {LA_CLOSE_WAIT, LA_EPIPE}, {LA_CLOSING, 0}, {LA_LAST_ACK, 0}};
+    for (unsigned i = 0; i < COUNT(profiles) * COUNT(row); i++) {
+        rig_restart(profiles[i / COUNT(row)]);
+        bring(row[i % COUNT(row)].state, ACTIVE);
+        bool fin = row[i % COUNT(row)].state != LA_ESTABLISHED;
+        rx(SEG(.seq = R(fin ? 2 : 1), .flags = RST));
+        state(LA_CLOSED);
+        assert_int_equal(u_error(), i < COUNT(row) ? row[i % COUNT(row)].by_state : LA_ECONNRESET);
+    }
+}
+
+/* lastack.tcp_fin_ack_delayed: after data, and with nothing else to answer. */
+static void the_ack_of_a_fin_after_data_may_wait(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *profile;
+        uint32_t len;
+        bool waits;
+    } row[] = {{"linux", 10, true}, {"linux", 0, false}, {"freebsd", 10, false}, {"rfc", 10, false}};
+    for (unsigned i = 0; i < COUNT(row); i++) {
+        rig_restart(row[i].profile);
+        setting("lastack.tcp_quickacks", 0);
+        bring(LA_ESTABLISHED, PASSIVE);
+        if (row[i].len) {
+            rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .len = row[i].len));
+            wait_tx(250);
+            tx(SEG(.seq = L(1), .ack = R(1 + row[i].len), .flags = ACK));
+        }
+        rx(SEG(.seq = R(1 + row[i].len), .ack = L(1), .flags = FIN | ACK));
+        state(LA_CLOSE_WAIT);
+        if (row[i].waits) {
+            tx_none();
+            within(wait_tx(100), 30, 50);
+        }
+        tx(SEG(.seq = L(1), .ack = R(2 + row[i].len), .flags = ACK));
+    }
+}
+
+static void the_administrator_aborts_whoever_owns_it(void **unused) {
+    (void)unused;
+    bring(LA_ESTABLISHED, PASSIVE);
+    struct la_endpoint local = rig_local(), peer = rig_peer();
+    assert_int_equal(la_conn_abort(rig.stack, &local, &peer, rig.now), 0);
+    tx(SEG(.seq = L(1), .ack = R(1), .flags = RST | ACK));
+    state(LA_CLOSED);
+    assert_int_equal(u_error(), LA_ECONNABORTED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(four_segments_close_from_this_side),
@@ -306,6 +388,11 @@ int main(void) {
         RIG_TEST(closing_a_listener_forgets_handshakes_silently),
         RIG_TEST(orphans_give_up_after_orphan_retries),
         RIG_TEST(a_connection_over_ipv6_closes_through_time_wait),
+        RIG_TEST(an_ack_of_bsd_is_the_fin_again),
+        RIG_TEST(two_ends_that_repeat_their_fins_do_not_do_so_for_ever),
+        RIG_TEST(the_error_after_a_reset_is_by_state_or_not),
+        RIG_TEST(the_ack_of_a_fin_after_data_may_wait),
+        RIG_TEST(the_administrator_aborts_whoever_owns_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,6 +265,91 @@ static void a_dual_listener_takes_ipv4_too(void **unused) {
     u_accept();
 }
 
+/* BSD's keepinit bounds the handshake, whatever the retransmissions would allow. */
+static void keepinit_bounds_the_handshake(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *profile;
+        int64_t setting;
+        int option;
+        uint64_t end; /* s; 0: later than that. */
+    } row[] = {{"freebsd", -1, 0, 75}, {"freebsd", -1, 10, 10}, {"linux", 20000, 0, 20},
+               {"linux", -1, 5, 5},    {"linux", -1, 0, 0},     {"rfc", -1, 0, 0}};
+    for (unsigned i = 0; i < COUNT(row); i++) {
+        rig_restart(row[i].profile);
+        if (row[i].setting >= 0) setting("net.inet.tcp.keepinit", row[i].setting);
+        rig.t->sock = u_socket();
+        if (row[i].option) u_set(LA_IPPROTO_TCP, LA_TCP_KEEPINIT, row[i].option);
+        u_connect();
+        uint64_t end = row[i].end ? row[i].end * 1000 : 76000;
+        advance(end - 1);
+        state(LA_SYN_SENT);
+        advance(2);
+        state(row[i].end ? LA_CLOSED : LA_SYN_SENT);
+        if (row[i].end) assert_int_equal(u_error(), LA_ETIMEDOUT);
+        tx_skip();
+    }
+}
+
+static void the_fourth_syn_may_have_no_option_but_mss(void **unused) {
+    (void)unused;
+    struct la_segment s;
+    setting("net.inet.tcp.rexmit_drop_options", 1);
+    u_connect();
+    for (unsigned i = 0; i < 5; i++) {
+        if (i) wait_tx(20000);
+        assert_true(tx_any(&s));
+        assert_int_equal(s.mss, 1460);
+        assert_true(s.has_ts == (i < 3) && s.sack_ok == (i < 3) && (s.wscale >= 0) == (i < 3));
+    }
+}
+
+static void data_in_a_syn_that_crosses_waits_for_the_handshake(void **unused) {
+    (void)unused;
+    u_connect();
+    tx(SEG(.seq = L(0), .flags = SYN));
+    rx(SEG(.seq = R(0), .flags = SYN, .len = 100));
+    tx(SEG(.seq = L(0), .ack = R(1), .flags = SYN | ACK));
+    assert_int_equal(u_recv(200), -LA_EAGAIN);
+    rx(SEG(.seq = R(101), .ack = L(1), .flags = ACK));
+    state(LA_ESTABLISHED);
+    tx(SEG(.seq = L(1), .ack = R(101), .flags = ACK));
+    assert_int_equal(u_recv(200), 100);
+}
+
+static void syn_with_fin_answers_no_connect(void **unused) {
+    (void)unused;
+    for (int dropped = 0; dropped < 2; dropped++) {
+        rig_restart("rfc");
+        setting("net.inet.tcp.drop_synfin", dropped);
+        u_connect();
+        tx(SEG(.seq = L(0), .flags = SYN));
+        rx(SEG(.seq = R(0), .ack = L(1), .flags = SYN | FIN | ACK));
+        drop(dropped ? LA_D_SYN_FIN : LA_D_NONE);
+        state(dropped ? LA_SYN_SENT : LA_CLOSE_WAIT);
+        tx_skip();
+    }
+}
+
+/* A socket that is bound and does not listen: its RST looks as its segments would. */
+static void the_rst_of_a_bound_socket_has_its_ttl_and_tos(void **unused) {
+    (void)unused;
+    struct la_segment s;
+    struct la_endpoint any = {.addr = la_addr4(0, 0, 0, 0), .port = 80};
+    rig.t->sock = u_socket();
+    assert_int_equal(la_bind(rig.stack, rig.t->sock, &any), 0);
+    u_set(LA_IPPROTO_IP, LA_IP_TTL, 7);
+    u_set(LA_IPPROTO_IP, LA_IP_TOS, 0x20);
+    for (int bound = 1; bound >= 0; bound--) {
+        rig.t->lport = bound ? 80 : 81;
+        rx(SEG(.seq = R(0), .flags = SYN));
+        assert_true(tx_any(&s));
+        assert_int_equal(s.flags, RST | ACK);
+        assert_int_equal(s.ttl, bound ? 7 : 64);
+        assert_int_equal(s.tos, bound ? 0x20 : 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(connect_sends_syn_and_completes_with_the_third_segment),
@@ -289,6 +374,11 @@ int main(void) {
         RIG_TEST(syn_with_fin_to_a_listener_is_dropped),
         RIG_TEST(a_connection_over_ipv6_opens_both_ways),
         RIG_TEST(a_dual_listener_takes_ipv4_too),
+        RIG_TEST(keepinit_bounds_the_handshake),
+        RIG_TEST(the_fourth_syn_may_have_no_option_but_mss),
+        RIG_TEST(data_in_a_syn_that_crosses_waits_for_the_handshake),
+        RIG_TEST(syn_with_fin_answers_no_connect),
+        RIG_TEST(the_rst_of_a_bound_socket_has_its_ttl_and_tos),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

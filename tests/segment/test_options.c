@@ -200,15 +200,19 @@ static void an_rst_is_exempt_from_paws(void **unused) {
     state(LA_CLOSED);
 }
 
-/* RFC 7323, 3.2: it SHOULD be dropped silently once agreed on. */
+/* RFC 7323, 3.2: it SHOULD be dropped silently once agreed on. Linux takes it. */
 static void a_segment_without_the_timestamp_agreed_on_is_dropped(void **unused) {
     (void)unused;
-    rig.t->ts = true;
-    bring(LA_ESTABLISHED, PASSIVE);
-    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .len = 10, .no_ts = true));
-    drop(LA_D_NO_TIMESTAMP);
-    tx_none();
-    assert_int_equal(u_recv(10), -LA_EAGAIN);
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    for (unsigned i = 0; i < COUNT(profiles); i++) {
+        rig_restart(profiles[i]);
+        rig.t->ts = true;
+        bring(LA_ESTABLISHED, PASSIVE);
+        rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .len = 10, .no_ts = true));
+        drop(i == 0 ? LA_D_NONE : LA_D_NO_TIMESTAMP);
+        if (i) tx_none();
+        assert_int_equal(u_recv(10), i == 0 ? 10 : -LA_EAGAIN);
+    }
 }
 
 /* --- SACK --- */
@@ -264,10 +268,72 @@ static void overlapping_pieces_become_one_block_and_one_copy(void **unused) {
     OOO(51, 300);
     tx_skip();
     OOO(51, 10);
-    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK));
+    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK, .nsack = 2, .sack = {{R(51), R(61)}, {R(51), R(351)}}));
     OOO(1, 60);
-    tx(SEG(.seq = L(1), .ack = R(351), .flags = ACK, .no_sack = true));
+    tx(SEG(.seq = L(1), .ack = R(351), .flags = ACK, .nsack = 1, .sack = {{R(51), R(61)}}));
     assert_int_equal(u_recv(1000), 350);
+}
+
+static void duplicates_are_reported_once(void **unused) {
+    (void)unused;
+    rig.t->sack = true;
+    bring(LA_ESTABLISHED, PASSIVE);
+    OOO(1, 100);
+    tx_skip();
+    OOO(1, 100); /* All of it old. */
+    tx(SEG(.seq = L(1), .ack = R(101), .flags = ACK, .nsack = 1, .sack = {{R(1), R(101)}}));
+    drop(LA_D_SEQ_OLD);
+    OOO(51, 100); /* Half of it. */
+    tx(SEG(.seq = L(1), .ack = R(151), .flags = ACK, .nsack = 1, .sack = {{R(51), R(101)}}));
+    rx(SEG(.seq = R(151), .ack = L(1), .flags = ACK, .len = 10));
+    tx(SEG(.seq = L(1), .ack = R(161), .flags = ACK, .no_sack = true));
+}
+
+static void duplicates_are_not_reported_when_it_is_off_or_not_agreed(void **unused) {
+    (void)unused;
+    for (int agreed = 0; agreed < 2; agreed++) {
+        rig_restart("linux");
+        if (agreed) setting("net.ipv4.tcp_dsack", 0);
+        rig.t->sack = agreed;
+        bring(LA_ESTABLISHED, PASSIVE);
+        OOO(1, 100);
+        tx_skip();
+        OOO(1, 100);
+        tx(SEG(.seq = L(1), .ack = R(101), .flags = ACK, .no_sack = true));
+    }
+}
+
+static void no_option_is_offered_or_taken_with_noopt(void **unused) {
+    (void)unused;
+    struct la_segment s;
+    rig.t->sack = rig.t->ts = true;
+    rig.t->wscale = 7;
+    rig.t->sock = u_socket();
+    u_set(LA_IPPROTO_TCP, LA_TCP_NOOPT, 1);
+    u_connect();
+    assert_true(tx_any(&s));
+    assert_true(s.flags == SYN && s.mss == 0 && s.wscale == -1 && !s.sack_ok && !s.has_ts);
+    rig.t->iss = s.seq;
+    rig.t->iss_known = true;
+    rx(SEG(.seq = R(0), .ack = L(1), .flags = SYN | ACK, .mss = 1460, .wscale = WS(7), .sack_ok = true));
+    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK, .no_ts = true));
+    struct la_conn_info info;
+    assert_true(rig_info(&info));
+    assert_true(!info.timestamps && !info.sack && !info.wscale);
+    assert_int_equal(info.mss, 1460); /* How much the peer takes is no matter of agreement. */
+}
+
+/* RFC 6691, 2; RFC 1191, 3.1: a narrow path beyond the interface is no reason for a smaller offer. */
+static void the_mss_offered_is_the_interfaces(void **unused) {
+    (void)unused;
+    struct la_endpoint peer = rig_peer();
+    assert_int_equal(la_route_add(rig.stack, &peer.addr, 32, NULL, 0, 1000), 0);
+    u_connect();
+    tx(SEG(.seq = L(0), .flags = SYN, .mss = 1460));
+    rx(SEG(.seq = R(0), .ack = L(1), .flags = SYN | ACK, .mss = 1460));
+    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK));
+    assert_int_equal(u_send(2000), 2000);
+    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK, .len = 960));
 }
 
 int main(void) {
@@ -294,6 +360,10 @@ int main(void) {
         RIG_TEST(with_timestamps_three_blocks_fit),
         RIG_TEST(without_the_agreement_no_block_is_sent),
         RIG_TEST(overlapping_pieces_become_one_block_and_one_copy),
+        RIG_TEST(duplicates_are_reported_once),
+        RIG_TEST(duplicates_are_not_reported_when_it_is_off_or_not_agreed),
+        RIG_TEST(no_option_is_offered_or_taken_with_noopt),
+        RIG_TEST(the_mss_offered_is_the_interfaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

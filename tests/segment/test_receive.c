@@ -291,6 +291,106 @@ static void a_bsd_receiver_acknowledges_every_second_segment(void **unused) {
     assert_int_equal(u_recv(10000), 2920);
 }
 
+/* lastack.tcp_window_rule: BSD takes what fits, told or not. */
+static void what_fits_is_taken_by_bsd_and_what_was_told_by_others(void **unused) {
+    (void)unused;
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    for (unsigned i = 0; i < COUNT(profiles); i++) {
+        rig_restart(profiles[i]);
+        setting("net.ipv4.tcp_moderate_rcvbuf", 0);
+        setting("net.inet.tcp.recvspace", 100000); /* Without a scale, 65535 of it can be told. */
+        bring(LA_ESTABLISHED, PASSIVE);
+        assert_int_equal(rig.t->edge, R(65536));
+        rx(SEG(.seq = R(65536), .ack = L(1), .flags = ACK, .len = 10));
+        drop(i == 1 ? LA_D_NONE : LA_D_SEQ_BEYOND);
+        tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK));
+        rx(SEG(.seq = R(200000), .ack = L(1), .flags = ACK, .len = 10));
+        drop(LA_D_SEQ_BEYOND);
+    }
+}
+
+static void scaled(int64_t rule, int wscale) {
+    rig_restart("freebsd");
+    setting("lastack.tcp_window_rule", rule);
+    setting("lastack.tcp_wscale", wscale);
+    setting("net.ipv4.tcp_moderate_rcvbuf", 0);
+    setting("lastack.tcp_rcvbuf_mss_rounded", 0);
+    setting("net.inet.tcp.recvspace", 60000);
+    rig.t->wscale = 0;
+    bring(LA_ESTABLISHED, PASSIVE);
+    tx_skip();
+}
+
+/* A unit that is not quite free is told (1) or not (2). */
+static void what_scaling_cuts_off_is_rounded_up_or_down(void **unused) {
+    (void)unused;
+    for (int64_t rule = 1; rule <= 2; rule++) {
+        scaled(rule, 10);
+        for (uint32_t n = 0; n < 4; n++) {
+            if (n == 2) {
+                assert_int_equal(u_recv(4000), 2000);
+                tx_skip();
+            }
+            rx(SEG(.seq = R(1 + 1000 * n), .ack = L(1), .flags = ACK, .len = 1000));
+        }
+        tx(SEG(.seq = L(1), .ack = R(4001), .flags = ACK, .wnd = rule == 1 ? 57 : 56)); /* 58000 / 1024 = 56.6 */
+    }
+}
+
+/* Every ACK that rounds up moves the edge: not beyond the buffer by more than the rounding. */
+static void tiny_segments_do_not_push_the_edge_for_ever(void **unused) {
+    (void)unused;
+    for (int64_t rule = 0; rule <= 2; rule++) {
+        scaled(rule, 10);
+        for (uint32_t n = 0; n < 8000; n++) {
+            rx(SEG(.seq = R(1 + n), .ack = L(1), .flags = ACK, .len = 1));
+            tx_skip();
+        }
+        assert_true((int32_t)(rig.t->edge - R(1 + 60000 + 1024)) <= 0);
+    }
+}
+
+/* Silly windows are avoided by every rule (RFC 9293, 3.8.6.2.2). */
+static void reading_crumbs_opens_no_crumbs_of_window(void **unused) {
+    (void)unused;
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    for (unsigned i = 0; i < COUNT(profiles); i++) {
+        rig_restart(profiles[i]);
+        setting("net.ipv4.tcp_moderate_rcvbuf", 0);
+        setting("net.inet.tcp.recvspace", 536 * 20);
+        bring(LA_ESTABLISHED, PASSIVE);
+        for (uint32_t n = 0; n < 20; n++) rx(SEG(.seq = R(1 + 536 * n), .ack = L(1), .flags = ACK, .len = 536));
+        advance(300);
+        tx_skip();
+        unsigned updates = 0;
+        for (uint32_t n = 0; n < 536 * 4; n += 8) {
+            assert_int_equal(u_recv(8), 8);
+            updates += tx_skip();
+        }
+        assert_in_range(updates, 1, 4);
+    }
+}
+
+/* lastack.tcp_quickacks_end: an answer soon after a question makes it a conversation. */
+static void a_conversation_ends_quick_acks(void **unused) {
+    (void)unused;
+    for (int ends = 0; ends < 2; ends++) {
+        rig_restart("linux");
+        setting("lastack.tcp_quickacks_end", ends);
+        bring(LA_ESTABLISHED, PASSIVE);
+        rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .len = 10));
+        tx(SEG(.seq = L(1), .ack = R(11), .flags = ACK));
+        assert_int_equal(u_send(10), 10);
+        tx(SEG(.seq = L(1), .ack = R(11), .flags = ACK, .len = 10));
+        rx(SEG(.seq = R(11), .ack = L(11), .flags = ACK, .len = 10));
+        if (ends) {
+            tx_none();
+            wait_tx(100);
+        }
+        tx(SEG(.seq = L(11), .ack = R(21), .flags = ACK));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(one_segment_is_acknowledged_after_the_delay),
@@ -313,6 +413,11 @@ int main(void) {
         RIG_TEST(peek_leaves_data_and_consume_takes_it),
         RIG_TEST(events_are_edges_and_ready_is_the_level),
         RIG_TEST(a_bsd_receiver_acknowledges_every_second_segment),
+        RIG_TEST(what_fits_is_taken_by_bsd_and_what_was_told_by_others),
+        RIG_TEST(what_scaling_cuts_off_is_rounded_up_or_down),
+        RIG_TEST(tiny_segments_do_not_push_the_edge_for_ever),
+        RIG_TEST(reading_crumbs_opens_no_crumbs_of_window),
+        RIG_TEST(a_conversation_ends_quick_acks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

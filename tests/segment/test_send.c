@@ -289,6 +289,93 @@ static void reserve_and_commit_send_without_a_copy(void **unused) {
     assert_true(la_commit(rig.stack, rig.t->sock, 1 << 30, rig.now) < 0);
 }
 
+static void send_with(size_t len, int flags) {
+    uint8_t data[4096];
+    for (size_t k = 0; k < len; k++) data[k] = rig_pattern(rig.t->sent + k);
+    assert_int_equal(la_send(rig.stack, rig.t->sock, data, len, flags, rig.now), len);
+    rig.t->sent += len;
+    rig_pump();
+}
+
+static void more_holds_what_does_not_fill_a_segment(void **unused) {
+    (void)unused;
+    bring(LA_ESTABLISHED, PASSIVE);
+    send_with(10, LA_MSG_MORE);
+    tx_none();
+    send_with(1500, LA_MSG_MORE);
+    SENDS(1, 1460);
+    tx_none();
+    ACKS(1461);
+    tx_none();
+    send_with(10, 0);
+    tx(SEG(.seq = L(1461), .ack = R(1), .flags = ACK | PSH, .len = 60));
+    ACKS(1521);
+    send_with(10, LA_MSG_MORE);
+    tx_none();
+    assert_int_equal(u_shutdown(LA_SHUT_WR), 0);
+    tx(SEG(.seq = L(1521), .ack = R(1), .flags = FIN | ACK, .len = 10));
+}
+
+static void a_commit_says_that_there_is_no_more(void **unused) {
+    (void)unused;
+    struct la_room room[2];
+    unsigned n;
+    bring(LA_ESTABLISHED, PASSIVE);
+    send_with(10, LA_MSG_MORE);
+    tx_none();
+    assert_int_equal(la_reserve(rig.stack, rig.t->sock, 5, room, 2, &n), 5);
+    for (size_t k = 0; k < 5; k++) ((uint8_t *)room[0].data)[k] = rig_pattern(rig.t->sent + k);
+    assert_int_equal(la_commit(rig.stack, rig.t->sock, 5, rig.now), 0);
+    rig.t->sent += 5;
+    rig_pump();
+    SENDS(1, 15);
+}
+
+/* lastack.tcp_psh_bursts: Linux marks the end of what goes at once, for the receiver's GRO. */
+static void linux_pushes_the_end_of_a_burst(void **unused) {
+    (void)unused;
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    struct la_segment s;
+    for (unsigned i = 0; i < COUNT(profiles); i++) {
+        rig_restart(profiles[i]);
+        rig.t->mss = 1000;
+        setting("net.inet.tcp.initcwnd_segments", 3);
+        bring(LA_ESTABLISHED, PASSIVE);
+        assert_int_equal(u_send(10000), 10000);
+        for (unsigned n = 0; n < 3; n++) {
+            assert_true(tx_any(&s));
+            assert_int_equal(s.len, 1000);
+            assert_int_equal(s.flags & PSH, i == 0 && n == 2 ? PSH : 0);
+        }
+        tx_none();
+    }
+}
+
+/* net.inet.tcp.rexmit_slop: on every timeout of a connection that has measured its path. */
+static void slop_is_added_to_timeouts(void **unused) {
+    (void)unused;
+    uint64_t pause[2][2];
+    for (int slop = 0; slop < 2; slop++) {
+        rig_restart("linux");
+        setting("net.inet.tcp.rexmit_slop", slop ? 150 : 0);
+        bring(LA_ESTABLISHED, PASSIVE);
+        assert_int_equal(u_send(10), 10);
+        SENDS(1, 10);
+        for (int i = 0; i < 2; i++) {
+            pause[slop][i] = wait_tx(5000);
+            SENDS(1, 10);
+        }
+    }
+    for (int i = 0; i < 2; i++) assert_int_equal(pause[1][i], pause[0][i] + 150);
+    rig_restart("linux");
+    setting("net.inet.tcp.rexmit_slop", 150);
+    u_connect();
+    tx(SEG(.seq = L(0), .flags = SYN));
+    assert_int_equal(wait_tx(5000), 1000); /* Nothing is measured yet. */
+    tx(SEG(.seq = L(0), .flags = SYN));
+    assert_int_equal(wait_tx(5000), 2150);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(nagle_holds_a_small_segment_while_data_is_in_flight),
@@ -312,6 +399,10 @@ int main(void) {
         RIG_TEST(an_old_segment_does_not_bring_back_an_old_window),
         RIG_TEST(a_full_buffer_is_eagain_and_room_is_an_event),
         RIG_TEST(reserve_and_commit_send_without_a_copy),
+        RIG_TEST(more_holds_what_does_not_fill_a_segment),
+        RIG_TEST(a_commit_says_that_there_is_no_more),
+        RIG_TEST(linux_pushes_the_end_of_a_burst),
+        RIG_TEST(slop_is_added_to_timeouts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,9 +102,9 @@ static void a_syn_with_a_lower_number_is_answered_with_the_old_ack(void **unused
     state(LA_TIME_WAIT);
 }
 
-static void a_syn_with_a_lower_number_is_dropped_by_bsd(void **unused) {
+static void a_syn_with_a_lower_number_may_be_dropped(void **unused) {
     (void)unused;
-    rig_restart("freebsd");
+    setting("lastack.tcp_tw_syn", 1);
     bring(LA_TIME_WAIT, PASSIVE | ORPHAN);
     rx(SEG(.seq = R(0) - 1000, .flags = SYN));
     tx_none();
@@ -281,6 +281,36 @@ static void many_records_end_in_time_and_cost_no_packet(void **unused) {
     tx_none();
 }
 
+static void by_bsds_rule_no_syn_takes_the_tuple(void **unused) {
+    (void)unused;
+    for (int strict = 1; strict >= 0; strict--) {
+        rig_restart("freebsd");
+        setting("lastack.tcp_syn_strict", strict);
+        bring(LA_TIME_WAIT, PASSIVE | ORPHAN);
+        rx(SEG(.seq = R(0) - 1000, .flags = SYN));
+        tx(SEG(.seq = L(2), .ack = R(2), .flags = ACK));
+        drop(LA_D_TW_OLD);
+        rx(SEG(.seq = R(2), .flags = SYN));
+        drop(LA_D_TW_OLD);
+        if (strict)
+            tx(SEG(.seq = L(2), .ack = R(2), .flags = ACK));
+        else
+            tx(SEG(.seq = L(2), .ack = R(2), .flags = RST | ACK, .wnd = WND0));
+        state(strict ? LA_TIME_WAIT : LA_CLOSED);
+    }
+}
+
+static void the_administrator_ends_it_silently(void **unused) {
+    (void)unused;
+    bring(LA_TIME_WAIT, PASSIVE | ORPHAN);
+    struct la_endpoint local = rig_local(), peer = rig_peer();
+    assert_int_equal(la_conn_abort(rig.stack, &local, &peer, rig.now), 0);
+    tx_none();
+    state(LA_CLOSED);
+    assert_int_equal(la_conn_abort(rig.stack, &local, &peer, rig.now), -LA_ENOENT);
+    assert_int_equal(la_conn_abort(rig.stack, NULL, &peer, rig.now), -LA_EFAULT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(lasts_twice_the_msl),
@@ -291,7 +321,7 @@ int main(void) {
         RIG_TEST(data_that_was_not_read_survives_into_time_wait),
         RIG_TEST(a_syn_with_a_higher_number_takes_the_tuple),
         RIG_TEST(a_syn_with_a_lower_number_is_answered_with_the_old_ack),
-        RIG_TEST(a_syn_with_a_lower_number_is_dropped_by_bsd),
+        RIG_TEST(a_syn_with_a_lower_number_may_be_dropped),
         RIG_TEST(a_syn_with_a_newer_timestamp_takes_the_tuple_whatever_its_number),
         RIG_TEST(a_syn_with_an_older_timestamp_does_not),
         RIG_TEST(without_a_listener_no_syn_takes_the_tuple),
@@ -305,6 +335,8 @@ int main(void) {
         RIG_TEST(the_oldest_record_gives_way_when_their_number_is_bounded),
         RIG_TEST(zero_msl_means_no_time_wait_and_a_repeated_fin_gets_rst),
         RIG_TEST(many_records_end_in_time_and_cost_no_packet),
+        RIG_TEST(by_bsds_rule_no_syn_takes_the_tuple),
+        RIG_TEST(the_administrator_ends_it_silently),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

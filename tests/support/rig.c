@@ -265,7 +265,8 @@ void rig_rx(const struct seg *s) {
     out.wnd = s->wnd == 0 ? 65535 : s->wnd == WND0 ? 0 : (uint16_t)s->wnd;
     out.csum_ok = true;
     rx_options(s, &out);
-    for (uint32_t i = 0; i < s->len; i++) data[i] = rig_pattern((uint64_t)(uint32_t)(s->seq - rig.t->irs - 1) + i);
+    uint32_t first = s->seq - rig.t->irs - (s->flags & SYN ? 0 : 1);
+    for (uint32_t i = 0; i < s->len; i++) data[i] = rig_pattern((uint64_t)first + i);
     out.data = data;
     out.len = s->len;
     size_t len = la_segment_build(&out, packet, sizeof packet);

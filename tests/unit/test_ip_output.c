@@ -42,6 +42,23 @@ static void a_packet_leaves_without_a_copy(void **state) {
     rig_end(&rig);
 }
 
+static void a_ttl_of_zero_is_the_setting(void **state) {
+    (void)state;
+    struct ip_rig rig;
+    struct ip_packet p;
+    struct la_packet out;
+    begin(&rig, LA_LINK_IP, 1500);
+    struct ip_path path = rig_path(&rig, "10.0.0.2");
+    packet_fill(&p);
+    assert_true(ip_output(rig.ip, &path, &(struct ip_meta){.proto = 253}, &p, &out));
+    rig_compare(&rig, &out, "4500 001d 0000 4000 40fd .... 0a000001 0a000002 aabbccdd 010203 0405");
+    path = rig_path(&rig, "fd00::2");
+    packet_fill(&p);
+    assert_true(ip_output(rig.ip, &path, &(struct ip_meta){.proto = 253}, &p, &out));
+    rig_compare(&rig, &out, "60000000 0009 fd 40" US6 PEER6 "aabbccdd 010203 0405");
+    rig_end(&rig);
+}
+
 static void on_ethernet_a_known_neighbour_is_addressed(void **state) {
     (void)state;
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 2};
@@ -213,6 +230,7 @@ static void refused_memory_is_said(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_packet_leaves_without_a_copy),
+        cmocka_unit_test(a_ttl_of_zero_is_the_setting),
         cmocka_unit_test(on_ethernet_a_known_neighbour_is_addressed),
         cmocka_unit_test(what_may_be_fragmented_has_no_df_and_an_identification),
         cmocka_unit_test(a_packet_larger_than_its_path_is_refused),

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lastack/segment.h>
+
 #include "sim/node.h"
 
 /* The end of a chain: writes down what comes and when. */
@@ -128,10 +130,43 @@ static void packets_are_gathered_and_copied(void **state) {
     sim_packet_free(b);
 }
 
+/* ECT(0) becomes CE, in both families, and the IPv4 header's sum stays right. */
+static struct sim_packet *caught;
+static void catch (struct sim_node *node, struct sim_packet *packet, la_time now) {
+    (void)node;
+    (void)now;
+    caught = packet;
+}
+
+static void chaos_marks_what_may_be_marked(void **state) {
+    (void)state;
+    struct sim_chaos_config config = {.link = LA_LINK_IP, .mark_ppm = 1000000, .heal_at = LA_SECOND};
+    for (unsigned i = 0; i < 6; i++) {
+        bool v6 = i % 2, ect = i < 4, healed = i / 2 == 1;
+        uint8_t bytes[64];
+        struct la_segment s = {
+            .src.addr = la_addr4(10, 0, 0, 1), .dst.addr = la_addr4(10, 0, 0, 2), .wscale = -1, .csum_ok = true};
+        if (v6) s.src.addr = s.dst.addr = (struct la_addr){{0xfd, [15] = 1}};
+        s.tos = ect ? 2 : 0;
+        s.ttl = 64;
+        size_t len = la_segment_build(&s, bytes, sizeof bytes);
+        struct la_packet packet = {.len = len, .nspans = 1, .span = {{bytes, len}}};
+        struct sim_node *chaos = sim_chaos_new(&config, 1, &ear), last = {.forward = catch};
+        chaos->next = &last;
+        sim_forward(chaos, sim_packet_new(0, &packet), healed ? LA_SECOND : 0);
+        assert_true(la_segment_parse(LA_LINK_IP, caught->data, caught->len, &s));
+        assert_int_equal(s.tos, !ect ? 0 : healed ? 2 : 3);
+        assert_true(s.csum_ok);
+        sim_packet_free(caught);
+        sim_chain_free(chaos);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipe_takes_its_time_and_keeps_the_order),
         cmocka_unit_test(chaos_does_what_it_is_told_and_heals),
+        cmocka_unit_test(chaos_marks_what_may_be_marked),
         cmocka_unit_test(jitter_lets_others_overtake_and_a_seed_repeats_it),
         cmocka_unit_test(packets_are_gathered_and_copied),
     };

@@ -120,6 +120,42 @@ static void without_agreement_marks_mean_nothing(void **state) {
     assert_false(c->is.ecn_echo);
 }
 
+/* RFC 3168, 6.1.2: CWR tells of a reduction whatever its reason. */
+static void losses_are_told_by_cwr_too(void **state) {
+    struct tcp_unit *u = *state;
+    for (uint16_t timeout = 0; timeout < 2; timeout++) {
+        struct tcp_conn *c = tu_try(u, LA_ESTABLISHED, timeout);
+        c->is.ecn_on = 1;
+        tu_flight(c, 20 * 1460);
+        if (timeout) tcp_recover_timeout(c);
+        for (int i = 0; i < 3 && !timeout; i++) tcp_recover_dupack(c);
+        struct tcp_plan data = {.seq = c->snd_max, .len = 100, .flags = TCP_ACK};
+        assert_int_equal(tcp_ecn_flags(c, &data), TCP_CWR);
+        assert_true(seq_eq(c->ecn_recover, c->snd_max));
+        list_remove(&c->out);
+    }
+}
+
+/* More than 2^31 bytes without a mark: the next one still counts. */
+static void the_last_reduction_is_never_ahead(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = agreed(u);
+    struct ip_datagram plain = {.tos = 0};
+    for (int i = 0; i < 3; i++) {
+        tu_move(c, seq_add(c->iss, 1u << 30), c->irs);
+        struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK, 0);
+        in.datagram = &plain;
+        tcp_ecn_input(c, &in);
+    }
+    c->cwnd = 20 * 1460;
+    tu_flight(c, 20 * 1460);
+    struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK | TCP_ECE, 0);
+    in.datagram = &plain;
+    in.seg.ack = seq_add(c->snd_una, 1460);
+    tcp_ecn_input(c, &in);
+    assert_int_equal(u->env.counter[LA_C_ECN_REDUCTIONS], 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TU_TEST(a_syn_asks_only_by_setting_and_only_so_often),
@@ -129,6 +165,8 @@ int main(void) {
         TU_TEST(a_mark_is_echoed_until_cwr),
         TU_TEST(an_echo_reduces_once_for_a_window),
         TU_TEST(without_agreement_marks_mean_nothing),
+        TU_TEST(losses_are_told_by_cwr_too),
+        TU_TEST(the_last_reduction_is_never_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,6 +44,11 @@ static void syn_sent_looks_at_ack_then_rst_then_syn(void **state) {
 static void a_syn_with_the_ack_of_ours_establishes_and_may_carry_more(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = calling(u);
+    u->tcp.params.drop_synfin = true;
+    arrive(c, 0, 1, TCP_SYN | TCP_ACK | TCP_FIN, 10);
+    tu_dropped(u, LA_D_SYN_FIN);
+    assert_int_equal(c->state, LA_SYN_SENT);
+    u->tcp.params.drop_synfin = false;
     arrive(c, 0, 1, TCP_SYN | TCP_ACK | TCP_FIN, 10);
     assert_int_equal(c->state, LA_CLOSE_WAIT);
     assert_int_equal(tcp_unread(c), 10);
@@ -70,6 +75,7 @@ static void two_syns_that_cross_open_both(void **state) {
 static void an_earlier_step_hides_what_a_later_one_would_do(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    u->tcp.params.challenge_spacing = 0;
     arrive(c, 70000, 1, TCP_RST | TCP_SYN | TCP_ACK, 0); /* Beyond the window before RST before SYN … */
     tu_dropped(u, LA_D_RST_BEYOND);
     arrive(c, 2, 1, TCP_RST | TCP_SYN | TCP_ACK, 0);

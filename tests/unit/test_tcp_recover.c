@@ -140,8 +140,10 @@ static void a_smaller_path_sends_again_without_congestion(void **state) {
     tcp_recover_mtu(c);
     assert_int_equal(tcp_send_mss(c), 960);
     assert_true(seq_eq(c->snd_nxt, c->snd_una));
-    assert_int_equal(c->cwnd, 10 * MSS);
+    assert_int_equal(c->cwnd, 10 * 960); /* As many segments as before. */
     assert_int_equal(c->ssthresh, UINT32_MAX);
+    tcp_recover_mtu(c); /* The next report of the same window. */
+    assert_int_equal(c->cwnd, 10 * 960);
 }
 
 int main(void) {

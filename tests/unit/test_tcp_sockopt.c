@@ -23,6 +23,7 @@ static void every_option_has_its_default_and_its_bounds(void **state) {
         {LA_IPPROTO_TCP, LA_TCP_KEEPINTVL, 75, 1, 32767},
         {LA_IPPROTO_TCP, LA_TCP_KEEPCNT, 9, 1, 127},
         {LA_IPPROTO_TCP, LA_TCP_SYNCNT, 6, 1, 127},
+        {LA_IPPROTO_TCP, LA_TCP_KEEPINIT, 0, 1, 32767},
         {LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 0, 0, INT32_MAX},
         {LA_IPPROTO_IP, LA_IP_TTL, 64, 1, 255},
         {LA_IPPROTO_IPV6, LA_IPV6_UNICAST_HOPS, 64, 1, 255},
@@ -49,7 +50,8 @@ static void flags_are_any_number_but_zero(void **state) {
     struct tcp_unit *u = *state;
     static const int flags[][2] = {{LA_SOL_SOCKET, LA_SO_REUSEADDR},  {LA_SOL_SOCKET, LA_SO_KEEPALIVE},
                                    {LA_IPPROTO_TCP, LA_TCP_NODELAY},  {LA_IPPROTO_TCP, LA_TCP_CORK},
-                                   {LA_IPPROTO_TCP, LA_TCP_QUICKACK}, {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY}};
+                                   {LA_IPPROTO_TCP, LA_TCP_QUICKACK}, {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY},
+                                   {LA_IPPROTO_TCP, LA_TCP_NOOPT}};
     struct tcp_conn *c = tu_conn(u, LA_CLOSED);
     for (size_t i = 0; i < COUNT_OF(flags); i++) {
         assert_int_equal(get(c, flags[i][0], flags[i][1]), 0);

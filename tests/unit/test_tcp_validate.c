@@ -19,6 +19,7 @@ static void the_four_cases_of_acceptability(void **state) {
         {100, 0, 1, 0},   {100, 0, 2, 1},   {100, 1, 500, 1}, {100, 0, 500, 1}, {100, 100, 500, 1},
     };
     u->tcp.params.challenge_per_second = 0;
+    u->tcp.params.challenge_spacing = 0;
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         c->rcv_adv = seq_add(c->rcv_nxt, row[i].wnd);
         c->marks = 0;
@@ -49,7 +50,7 @@ static void an_rst_counts_at_exactly_rcv_nxt(void **state) {
     assert_int_equal(c->marks, 0); /* No answer to an RST that misses. */
     assert_int_equal(tcp_validate_rst(c, &inside), STOP);
     tu_dropped(u, LA_D_RST_CHALLENGE);
-    assert_int_equal(c->marks, MARK_ACK);
+    assert_int_equal(c->marks, MARK_ACK | MARK_CHALLENGE);
     assert_int_equal(tcp_validate_rst(c, &hit), GONE);
     assert_int_equal(c->error, LA_ECONNRESET);
     assert_int_equal(c->state, LA_CLOSED);
@@ -92,6 +93,7 @@ static void a_syn_is_challenged_wherever_it_lies(void **state) {
 static void an_ack_must_be_of_this_age(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    u->tcp.params.challenge_spacing = 0;
     c->max_snd_wnd = 500;
     tu_flight(c, 100);
     static const struct {
@@ -118,6 +120,7 @@ static void challenges_are_two_a_second_for_each_connection(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *a = tu_conn(u, LA_ESTABLISHED), *b = tu_try(u, LA_ESTABLISHED, 1);
     struct tcp_in ia = tu_in(a, TU_RCV(2), TCP_RST, 0), ib = tu_in(b, TU_RCV(2), TCP_RST, 0);
+    u->tcp.params.challenge_spacing = 0;
     for (int i = 0; i < 5; i++) tcp_validate_rst(a, &ia);
     assert_int_equal(u->env.counter[LA_C_CHALLENGE_ACKS], 2);
     assert_int_equal(u->env.dropped[LA_D_CHALLENGE_RATE], 3);
@@ -128,6 +131,48 @@ static void challenges_are_two_a_second_for_each_connection(void **state) {
     assert_int_equal(u->env.counter[LA_C_CHALLENGE_ACKS], 4);
 }
 
+/* tcp_invalid_ratelimit: so much time between any two, from the first second of a stack's life on. */
+static void challenges_keep_their_distance(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct tcp_in in = tu_in(c, TU_RCV(2), TCP_RST, 0);
+    static const la_time at[] = {0, 499, 500, 999, 1000, 1499, 1500};
+    u->tcp.params.challenge_spacing = 500 * LA_MS;
+    u->tcp.params.challenge_per_second = 0;
+    for (unsigned i = 0; i < COUNT_OF(at); i++) {
+        u->env.now = at[i] * LA_MS;
+        tcp_validate_rst(c, &in);
+        assert_int_equal(u->env.counter[LA_C_CHALLENGE_ACKS], i / 2 + 1);
+    }
+}
+
+/* The peer's FIN once more is old, but where its ACK is news it counts. */
+static void a_repeated_fin_may_bring_news(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_CLOSING);
+    struct tcp_in in = tu_in(c, seq_sub(c->rcv_nxt, 1), TCP_FIN | TCP_ACK, 0);
+    assert_int_equal(tcp_validate_sequence(c, &in), STOP);
+    tu_dropped(u, LA_D_SEQ_OLD);
+    in.seg.ack = c->snd_max;
+    assert_int_equal(tcp_validate_sequence(c, &in), GO_ON);
+    tu_dropped(u, LA_D_SEQ_OLD);
+    assert_int_equal(in.seg.flags, TCP_ACK);
+    assert_int_equal(c->marks, MARK_ACK);
+}
+
+static void the_error_of_a_reset_may_be_the_same_in_every_state(void **state) {
+    struct tcp_unit *u = *state;
+    static const enum la_state states[] = {LA_ESTABLISHED, LA_FIN_WAIT_1, LA_FIN_WAIT_2,
+                                           LA_CLOSE_WAIT,  LA_CLOSING,    LA_LAST_ACK};
+    u->tcp.params.rst_error_by_state = false;
+    for (uint16_t i = 0; i < COUNT_OF(states); i++) {
+        struct tcp_conn *c = tu_try(u, states[i], i);
+        struct tcp_in in = tu_in(c, c->rcv_nxt, TCP_RST, 0);
+        assert_int_equal(tcp_validate_rst(c, &in), GONE);
+        assert_int_equal(c->error, LA_ECONNRESET);
+    }
+}
+
 static void old_timestamps_are_refused_for_24_days(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
@@ -135,6 +180,9 @@ static void old_timestamps_are_refused_for_24_days(void **state) {
     c->ts_recent = 5;
     c->ts_recent_at = tcp_clock_ms(&u->tcp);
     struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK, 10);
+    u->tcp.params.missing_ts_taken = true;
+    assert_int_equal(tcp_validate_sequence(c, &in), GO_ON);
+    u->tcp.params.missing_ts_taken = false;
     assert_int_equal(tcp_validate_sequence(c, &in), STOP); /* Agreed on, so it must be there. */
     tu_dropped(u, LA_D_NO_TIMESTAMP);
     in.seg.opt.has_ts = true;
@@ -154,9 +202,13 @@ static void the_timestamp_to_echo_is_the_one_of_the_edge(void **state) {
     c->ts_recent = 100;
     struct tcp_in edge = tu_in(c, TU_RCV(1), TCP_ACK, 10), later = tu_in(c, TU_RCV(2), TCP_ACK, 10);
     later.seg.opt = edge.seg.opt = (struct tcp_options){.has_ts = true, .ts_val = 200};
-    assert_int_equal(tcp_validate_sequence(c, &later), GO_ON);
+    assert_int_equal(tcp_validate_ack(c, &later), GO_ON);
     assert_int_equal(c->ts_recent, 100);
-    assert_int_equal(tcp_validate_sequence(c, &edge), GO_ON);
+    edge.seg.ack = TU_SND(2);
+    assert_int_equal(tcp_validate_ack(c, &edge), STOP); /* An ACK of the future teaches nothing. */
+    assert_int_equal(c->ts_recent, 100);
+    edge.seg.ack = TU_SND(1);
+    assert_int_equal(tcp_validate_ack(c, &edge), GO_ON);
     assert_int_equal(c->ts_recent, 200);
 }
 
@@ -169,6 +221,9 @@ int main(void) {
         TU_TEST(a_syn_is_challenged_wherever_it_lies),
         TU_TEST(an_ack_must_be_of_this_age),
         TU_TEST(challenges_are_two_a_second_for_each_connection),
+        TU_TEST(challenges_keep_their_distance),
+        TU_TEST(a_repeated_fin_may_bring_news),
+        TU_TEST(the_error_of_a_reset_may_be_the_same_in_every_state),
         TU_TEST(old_timestamps_are_refused_for_24_days),
         TU_TEST(the_timestamp_to_echo_is_the_one_of_the_edge),
     };
