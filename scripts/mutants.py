@@ -84,7 +84,7 @@ def caught_by():
     for test in segment_tests():
         if run([str(BUILD / "tests" / test)], 60)[0]:
             return test
-    status, _ = run([sys.executable, "scripts/check-drill.py", str(BUILD / "lastack"), "--quiet"], 120)
+    status, _ = run([sys.executable, "scripts/check-drill.py", str(BUILD / "lastack")], 120)
     return "drill scripts" if status else None
 
 

@@ -4,11 +4,13 @@
  * goes to la_drill_option_parse, so that the command line of the original tool works here. */
 #define _GNU_SOURCE
 #include "cmd.h"
+#include "drill_host.h"
 #include "drill_jobs.h"
 #include "drill_play.h"
 #include "drill_report.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,10 +331,12 @@ static int run_cases(struct session *session) {
                         .timeout_s = session->plan->timeout_s,
                         .ctx = session,
                         .play = play,
+                        .leave = drill_host_leave,
                         .done = done,
                         .lost = lost,
                         .progress = progress};
     bool ok = jobs_run(&jobs, error, sizeof error);
+    drill_host_remove_abandoned();
     int status = report_end(&session->report);
     if (!ok) fprintf(stderr, "lastack drill: %s\n", error);
     return ok || status == EXIT_UNABLE ? status : EXIT_OTHERWISE;
@@ -360,5 +364,6 @@ int cmd_drill(int argc, char **argv) {
     }
     free(session.cases);
     files_free(&files);
+    if (jobs_stopped()) raise(jobs_stopped()); /* So that a shell sees what happened. */
     return status;
 }

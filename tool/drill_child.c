@@ -24,6 +24,12 @@ struct child {
     size_t len;
 };
 
+static volatile sig_atomic_t group; /* Of the child that runs; 0: none. */
+
+void child_end(void) {
+    if (group) kill(-group, SIGKILL);
+}
+
 static int64_t now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -31,9 +37,10 @@ static int64_t now_ms(void) {
 }
 
 /* In the child. Does not return. */
-static void become(const struct child_job *job, int output) {
+static void become(const struct child_job *job, int output, const sigset_t *signals) {
     int input = job->input >= 0 ? job->input : open("/dev/null", O_RDONLY | O_CLOEXEC);
     setpgid(0, 0);
+    sigprocmask(SIG_SETMASK, signals, NULL);
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) _exit(126);
     signal(SIGPIPE, SIG_DFL);
     if (job->prepare) job->prepare(job->ctx);
@@ -42,18 +49,23 @@ static void become(const struct child_job *job, int output) {
 }
 
 static int start(struct child *child) {
+    sigset_t all, before;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before); /* Or child_end could miss it. */
     child->pid = fork();
-    if (child->pid == 0) become(child->job, ends[1]);
+    if (child->pid == 0) become(child->job, ends[1], &before);
     int error = child->pid < 0 ? -errno : 0;
+    if (!error) setpgid(child->pid, child->pid); /* Whichever of the two comes first. */
+    group = error ? 0 : child->pid;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     close(ends[1]);
     child->pipe = ends[0];
     if (error) {
         close(ends[0]);
         return error;
     }
-    setpgid(child->pid, child->pid); /* Whichever of the two comes first. */
     fcntl(child->pipe, F_SETFL, O_NONBLOCK);
     child->handle = (int)syscall(SYS_pidfd_open, child->pid, 0);
     return 0;
@@ -104,6 +116,7 @@ int child_run(const struct child_job *job) {
     if (error) return error;
     bool ended = attend(&child, &status);
     kill(-child.pid, SIGKILL); /* What it left in the background, too. */
+    group = 0;
     if (!ended)
         while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) continue;
     take_output(&child);

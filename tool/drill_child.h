@@ -19,4 +19,7 @@ struct child_job {
  * signal), or a negative errno; -ETIMEDOUT when it took more than ten seconds of real time. */
 int child_run(const struct child_job *job);
 
+/* Ends what child_run has running, with its group. For a signal's handler. */
+void child_end(void);
+
 #endif

@@ -39,7 +39,8 @@
 static struct host {
     struct la_drill_host api;
     char folder[TEMPORARY_MAX + 24]; /* "" before it is needed. */
-    char file[FILE_MAX]; /* The last one that read_file read. */
+    char restore[40];                /* What Google's helper leaves for a later command of the same script. */
+    char file[FILE_MAX];             /* The last one that read_file read. */
     int lock, listener;
     struct proc_view view;
     bool has_said; /* That /proc cannot be shown. */
@@ -62,13 +63,15 @@ static int remove_one(const char *path, const struct stat *stat, int kind, struc
 
 static void remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT); }
 
+void drill_host_leave(void) {
+    child_end();
+    if (host.restore[0]) unlink(host.restore);
+}
+
 static void remove_folder(void) {
-    char path[PATH_SIZE];
     if (!host.folder[0] || host.api.pid != (unsigned)getpid()) return; /* A fork's parent's. */
     remove_tree(host.folder);
-    /* Google's helper leaves this for a later command of the same script. */
-    snprintf(path, sizeof path, "/tmp/sysctl_restore_%u.sh", host.api.pid);
-    unlink(path);
+    unlink(host.restore);
     if (host.listener >= 0) close(host.listener);
     close(host.lock);
     host.folder[0] = '\0';
@@ -305,6 +308,7 @@ const struct la_drill_host *drill_host(void) {
         memset(&host, 0, sizeof host);
         host.api = (struct la_drill_host){
             .read_file = read_file, .pid = (unsigned)getpid(), .shell = run_shell, .python = run_python};
+        snprintf(host.restore, sizeof host.restore, "/tmp/sysctl_restore_%u.sh", host.api.pid);
     }
     if (!registered) registered = atexit(remove_folder) == 0;
     return &host.api;

@@ -8,6 +8,10 @@
  * command needs it and goes away when the process ends. */
 const struct la_drill_host *drill_host(void);
 
+/* Ends the command that runs, in a process that leaves without more ado. For a signal's handler; the folder is left to
+ * drill_host_remove_abandoned. */
+void drill_host_leave(void);
+
 /* Takes away what processes that were killed have left. */
 void drill_host_remove_abandoned(void);
 

@@ -5,6 +5,10 @@
  * has inherited, so its death costs one task: the parent reads end of file, asks how it died, says that the task is
  * lost, and forks another.
  *
+ * A signal that asks to stop is let in only while the parent waits. It then tells the busy workers to leave, and
+ * reports what there is. On a terminal the workers get the signal themselves, too; either way they end what they have
+ * started.
+ *
  * Answers are kept until those before them are delivered. Invariants: a worker has one task at most; tasks are given
  * out in order; `delivered` <= `given` <= ntasks. */
 #define _GNU_SOURCE
@@ -48,6 +52,7 @@ struct run {
     char *error;
     size_t error_size;
     bool failed;
+    sigset_t signals; /* Those that were blocked before. */
 };
 
 /* --- Answers --- */
@@ -74,6 +79,39 @@ void answer_free(struct answer *answer) {
     *answer = (struct answer){0};
 }
 
+/* --- Stopping --- */
+
+static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
+#define NSTOPS (sizeof stops / sizeof stops[0])
+
+static volatile sig_atomic_t stopped;  /* By this signal; 0: not. */
+static const struct jobs *worker_jobs; /* Of this process, if it is a worker. */
+
+static void stop(int number) { stopped = number; }
+
+static void leave(int number) {
+    (void)number;
+    if (worker_jobs->leave) worker_jobs->leave();
+    _exit(EXIT_FAILURE);
+}
+
+int jobs_stopped(void) { return stopped; }
+
+/* What is ignored stays so (nohup). */
+static void handle(void (*handler)(int)) {
+    for (size_t i = 0; i < NSTOPS; i++) {
+        struct sigaction before, action = {.sa_handler = handler};
+        if (!sigaction(stops[i], NULL, &before) && before.sa_handler != SIG_IGN) sigaction(stops[i], &action, NULL);
+    }
+}
+
+static void hold_signals(sigset_t *before) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < NSTOPS; i++) sigaddset(&set, stops[i]);
+    sigprocmask(SIG_BLOCK, &set, before);
+}
+
 /* --- The worker's side --- */
 
 static bool read_whole(int fd, void *bytes, size_t len) {
@@ -98,9 +136,12 @@ static bool write_whole(int fd, const void *bytes, size_t len) {
     return true;
 }
 
-static void work(const struct jobs *jobs, int fd) {
+static void work(const struct jobs *jobs, int fd, const sigset_t *signals) {
     uint64_t task;
     bool ok = true;
+    worker_jobs = jobs;
+    handle(leave);
+    sigprocmask(SIG_SETMASK, signals, NULL);
     while (ok && read_whole(fd, &task, sizeof task)) {
         struct answer answer = {0};
         jobs->play(jobs->ctx, (size_t)task, &answer);
@@ -119,7 +160,11 @@ static uint64_t now_ms(void) {
 }
 
 static bool fail(struct run *run, const char *what) {
-    if (!run->failed) snprintf(run->error, run->error_size, "%s: %s", what, strerror(errno));
+    if (!run->failed && stopped)
+        snprintf(run->error, run->error_size, "stopped by SIG%s; %zu of %zu scripts ran", sigabbrev_np(stopped),
+                 run->delivered, run->jobs->ntasks);
+    else if (!run->failed)
+        snprintf(run->error, run->error_size, "%s: %s", what, strerror(errno));
     run->failed = true;
     return false;
 }
@@ -159,7 +204,7 @@ static bool start(struct run *run, struct worker *worker) {
         for (unsigned i = 0; i < run->jobs->workers; i++)
             if (run->worker[i].pid) close(run->worker[i].fd);
         close(pair[0]);
-        work(run->jobs, pair[1]);
+        work(run->jobs, pair[1], &run->signals);
         exit(EXIT_SUCCESS);
     }
     close(pair[1]);
@@ -247,7 +292,7 @@ static bool hear(struct run *run, struct worker *worker) {
 static bool expire(struct run *run, struct worker *worker) {
     char why[96];
     size_t task = worker->task;
-    kill(worker->pid, SIGKILL);
+    kill(worker->pid, SIGTERM);
     bury(worker);
     worker->task = task;
     snprintf(why, sizeof why, "it did not end within %u s (--timeout)", run->jobs->timeout_s);
@@ -265,7 +310,11 @@ static bool wait_for_news(struct run *run) {
         if (busy && worker->deadline_ms < until) until = worker->deadline_ms;
     }
     uint64_t left = until == UINT64_MAX || until > now + 60000 ? 60000 : until > now ? until - now : 0;
-    if (poll(run->waiting, run->jobs->workers, (int)left) < 0 && errno != EINTR) return fail(run, "poll");
+    struct timespec timeout = {(time_t)(left / 1000), (long)(left % 1000) * 1000000};
+    int ready = ppoll(run->waiting, run->jobs->workers, &timeout, &run->signals);
+    if (ready < 0 && errno != EINTR) return fail(run, "poll");
+    if (stopped) return fail(run, "stopped");
+    if (ready < 0) return true;
     now = now_ms();
     for (unsigned i = 0; i < run->jobs->workers; i++) {
         struct worker *worker = &run->worker[i];
@@ -282,7 +331,7 @@ static void dismiss(struct run *run) {
         struct worker *worker = &run->worker[i];
         char why[96];
         if (!worker->pid) continue;
-        if (worker->task != NO_TASK) kill(worker->pid, SIGKILL);
+        if (worker->task != NO_TASK) kill(worker->pid, SIGTERM);
         bool idle = worker->task == NO_TASK;
         if (death(bury(worker), why, sizeof why) && idle && !run->failed) {
             snprintf(run->error, run->error_size, "all scripts ran, but %s", why);
@@ -298,9 +347,13 @@ bool jobs_run(const struct jobs *jobs, char *error, size_t size) {
     run.outcome = calloc(jobs->ntasks + 1, sizeof *run.outcome);
     bool ok = run.worker && run.waiting && run.outcome;
     if (!ok) fail(&run, "calloc");
+    hold_signals(&run.signals);
+    handle(stop);
     for (unsigned i = 0; ok && i < jobs->workers; i++) ok = employ(&run, &run.worker[i]);
     while (ok && run.over < jobs->ntasks) ok = wait_for_news(&run);
     if (run.worker) dismiss(&run);
+    handle(SIG_DFL);
+    sigprocmask(SIG_SETMASK, &run.signals, NULL);
     for (size_t i = 0; run.outcome && i < jobs->ntasks; i++) answer_free(&run.outcome[i].answer);
     free(run.worker);
     free(run.waiting);

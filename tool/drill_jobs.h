@@ -25,6 +25,8 @@ struct jobs {
     void *ctx;
     /* In a worker: does the task, appends what there is to say. */
     void (*play)(void *ctx, size_t task, struct answer *answer);
+    /* In a worker that has to end at once, from a signal's handler. May be NULL. */
+    void (*leave)(void);
     /* In this process, in the order of the tasks: the answer, or what became of the worker ("killed by SIGSEGV"). */
     void (*done)(void *ctx, size_t task, const struct answer *answer);
     void (*lost)(void *ctx, size_t task, const char *why);
@@ -32,8 +34,11 @@ struct jobs {
     void (*progress)(void *ctx, size_t over, size_t latest);
 };
 
-/* Does all tasks. False with a sentence in `error` when processes cannot be made, or when one that had no task left
- * ended otherwise than well. */
+/* Does all tasks. False with a sentence in `error` when processes cannot be made, when one that had no task left ended
+ * otherwise than well, or when a signal asks to stop. */
 bool jobs_run(const struct jobs *jobs, char *error, size_t size);
+
+/* The signal that stopped it; 0: none. */
+int jobs_stopped(void);
 
 #endif

@@ -107,8 +107,8 @@ int proc_view_make(struct proc_view *view, const char *folder) {
 
 #define FLAGS_KEPT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-/* In a user namespace a tree with mounts below it can be bound as a whole only. Those below keep their flags; who is not
- * root outside may not write to them anyway. */
+/* In a user namespace a tree with mounts below it can be bound as a whole only. Those below keep their flags; who is
+ * not root outside may not write to them anyway. */
 static bool read_only(const char *path) {
     return (mount(path, path, NULL, MS_BIND, NULL) == 0 || mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0) &&
            mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | FLAGS_KEPT, NULL) == 0;
