@@ -7,6 +7,7 @@ drill scripts then have to fail. A fault that they miss has survived; one that i
 
 Usage: mutants.py [WORD…]     only faults whose title has one of the words
 Exit status: 0 when at least 95 % are caught, 1 otherwise, 2 when a fault does not fit the source any more."""
+import filecmp
 import os
 import shutil
 import subprocess
@@ -50,15 +51,20 @@ def read_faults():
 
 
 def copy_tree():
-    """A tree of its own, so that the real one is never touched; the last run's build is used again."""
-    COPY.mkdir(parents=True, exist_ok=True)
+    """A tree of its own, so that the real one is never touched; the last run's build is used again. Only what differs is
+    written: a fault that a killed run has left, too, and what is gone here goes there."""
     for name in ("CMakeLists.txt", "cmake", "include", "src", "tool", "tests", "plugin", "bench", "examples", "doc",
                  "scripts", "README.md"):
-        source, target = ROOT / name, COPY / name
-        if source.is_dir():
-            subprocess.run(["cp", "-ru", "--no-target-directory", source, target], check=True)
-        elif source.exists():
-            shutil.copy2(source, target)
+        files = [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")
+        wanted = {path.relative_to(ROOT) for path in files if path.is_file()}
+        for path in [path for path in (COPY / name).rglob("*") if path.is_file()]:
+            if path.relative_to(COPY) not in wanted:
+                path.unlink()
+        for path in wanted:
+            target = COPY / path
+            if not target.is_file() or not filecmp.cmp(ROOT / path, target, shallow=False):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / path, target)
 
 
 def run(command, seconds):

@@ -364,6 +364,9 @@ int cmd_drill(int argc, char **argv) {
     }
     free(session.cases);
     files_free(&files);
-    if (jobs_stopped()) raise(jobs_stopped()); /* So that a shell sees what happened. */
+    if (jobs_stopped()) { /* So that a shell sees what happened. */
+        signal(jobs_stopped(), SIG_DFL);
+        raise(jobs_stopped());
+    }
     return status;
 }

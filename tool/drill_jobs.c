@@ -139,6 +139,7 @@ static bool write_whole(int fd, const void *bytes, size_t len) {
 static void work(const struct jobs *jobs, int fd, const sigset_t *signals) {
     uint64_t task;
     bool ok = true;
+    setpgid(0, 0); /* The terminal's signals are the parent's. */
     worker_jobs = jobs;
     handle(leave);
     sigprocmask(SIG_SETMASK, signals, NULL);
@@ -352,7 +353,7 @@ bool jobs_run(const struct jobs *jobs, char *error, size_t size) {
     for (unsigned i = 0; ok && i < jobs->workers; i++) ok = employ(&run, &run.worker[i]);
     while (ok && run.over < jobs->ntasks) ok = wait_for_news(&run);
     if (run.worker) dismiss(&run);
-    handle(SIG_DFL);
+    if (!stopped) handle(SIG_DFL); /* Who is impatient asks twice. */
     sigprocmask(SIG_SETMASK, &run.signals, NULL);
     for (size_t i = 0; run.outcome && i < jobs->ntasks; i++) answer_free(&run.outcome[i].answer);
     free(run.worker);

@@ -5,6 +5,7 @@
 #include "drill_report.h"
 
 #include <inttypes.h>
+#include <lastack/dev.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ static void tap_why(const char *text) {
     puts("  ---\n  message: |");
     while (*text) {
         size_t len = strcspn(text, "\n");
-        printf("    %.*s\n", (int)len, text);
+        if (len) printf("    %.*s\n", (int)len, text);
         text += len + (text[len] != 0);
     }
     puts("  ...");
@@ -123,14 +124,15 @@ static size_t sum(const struct report *report, int verdict) {
 
 static void junit_end(struct report *report) {
     size_t tests = tally_cases(&report->total[0]) + tally_cases(&report->total[1]);
+    double seconds = (double)(la_host_now() - report->started) / (double)LA_SECOND;
     char counts[160];
-    snprintf(counts, sizeof counts, "tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\"", tests,
-             sum(report, LA_DRILL_FAIL), sum(report, LA_DRILL_BROKEN) + sum(report, DRILL_MALFORMED),
-             sum(report, LA_DRILL_NOT_APPLICABLE));
+    snprintf(counts, sizeof counts, "tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\"", tests,
+             sum(report, LA_DRILL_FAIL), sum(report, LA_DRILL_BROKEN) + sum(report, DRILL_MALFORMED), seconds);
     if (fflush(report->junit_cases)) report->failed = true;
     fprintf(report->junit,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites %s>\n  <testsuite name=\"lastack drill\" %s>\n",
-            counts, counts);
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites %s>\n  <testsuite name=\"lastack drill\" %s "
+            "skipped=\"%zu\">\n",
+            counts, counts, sum(report, LA_DRILL_NOT_APPLICABLE));
     fwrite(report->junit_body, 1, report->junit_len, report->junit);
     fputs("  </testsuite>\n</testsuites>\n", report->junit);
 }

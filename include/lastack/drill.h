@@ -86,7 +86,8 @@ const struct la_drill_options *la_drill_script_options(const struct la_drill_scr
 
 /* --- What a script runs against --- */
 
-/* A TCP with its socket calls, its network side and its clock. Times count from the target's opening. */
+/* A TCP with its socket calls, its network side and its clock. Times count from the target's opening. Where one lets
+ * time pass `until` then but its clock stops before, it has given up: too much happens there. */
 struct la_drill_target {
     const char *name; /* "stack", "kernel" */
     bool kernel;      /* It has the mechanisms that only one kernel has: error queues, splice, packet timestamps … */

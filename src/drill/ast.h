@@ -21,7 +21,6 @@ enum drill_expr_kind {
     DRILL_LIST,   /* [ item, … ] */
     DRILL_STRUCT, /* { name = item, … }: every item is a DRILL_FIELD, or positional */
     DRILL_FIELD,  /* name(args)=value or name=value: `text`, item[0] the value, item[1…] the arguments */
-    DRILL_NONE,   /* nothing between two commas */
 };
 
 struct drill_expr {
@@ -128,11 +127,8 @@ struct drill_packet {
     uint16_t window;
     uint16_t urgent;
     bool options_any; /* <...> */
-    bool has_options; /* <…> stands there. */
     unsigned noptions;
     struct drill_tcp_option option[DRILL_OPTIONS];
-    /* Bad checksums and lengths that a grammar can ask for. */
-    bool bad_checksum;
     uint16_t checksum_coverage; /* UDP-Lite; 0 as on the wire. */
     struct drill_icmp icmp;
 };

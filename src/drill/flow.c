@@ -117,8 +117,4 @@ void flow_learn_sent(struct drill_flow *flow, const struct drill_packet *packet,
         if (!packet->seq_any) flow->script_local_isn = packet->seq;
         flow->live_local_isn = live->seq;
     }
-    flow->sent = true;
-    flow->last_out_seq = live->seq;
-    flow->last_out_ack = live->ack;
-    flow->last_out_flags = live->flags;
 }

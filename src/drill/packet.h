@@ -51,11 +51,10 @@ struct drill_flow {
     bool has_first_ts;
     uint32_t first_script_ts, first_live_ts;
     uint32_t script_label, live_label; /* IPv6 flow labels that stand for each other; 0: none yet. */
-    /* What went over the wire last, for the RST that ends the flow and for states.h. Live numbers. */
-    bool injected, sent;
-    uint32_t last_in_seq, last_in_end, last_in_ack, last_out_seq, last_out_ack;
-    uint32_t in_next; /* End of what the script's side sent without a gap. */
-    uint16_t last_in_flags, last_in_window, last_out_flags;
+    /* What the script's side sent, for states.h. Live numbers. */
+    bool injected;
+    uint32_t last_in_end; /* Of the last segment. */
+    uint32_t in_next;     /* End of what it sent without a gap. */
 };
 
 /* Sequence numbers between script and wire, as packetdrill does: a SYN's own number is not offset. */
@@ -78,12 +77,9 @@ void flow_learn_received(struct drill_flow *flow, const struct drill_packet *pac
 
 /* Writes the inbound packet. Returns its length; 0 with a sentence in `error` when it cannot be: a TS ecr that no
  * outbound packet had, options of more than 40 bytes or of no whole number of words … A TS ecr is mapped when ACK is
- * set. Updates what the flow keeps for its last RST. */
+ * set. Updates what the flow keeps of what its side sent. */
 size_t packet_build(struct drill_flow *flow, const struct la_drill_options *options, const struct drill_packet *packet,
                     uint8_t *bytes, size_t size, struct drill_text *error);
-
-/* The RST that clears the connection out of the TCP under test at a script's end. 0: nothing to reset. */
-size_t packet_build_reset(const struct drill_flow *flow, uint8_t *bytes, size_t size);
 
 /* A live packet taken apart, numbers as on the wire. */
 struct drill_live {

@@ -3,7 +3,7 @@
  * A script's inbound packet becomes bytes in two steps. First its numbers are mapped to live ones in a copy: sequence
  * and acknowledgment number, SACK blocks, TS ecr, the sequence number that an ICMP message quotes. Then the copy is
  * written as it stands, from the outside in: the IP header knows the length, the transport header fills the rest, the
- * checksums come last. The RST that ends a flow takes the second step only.
+ * checksums come last.
  *
  * Nothing is repaired on the way: options are not padded, lengths and flags are what the script says. What the original
  * tools refuse (options that fill no whole words, no window, a TS ecr that was never sent) is refused here with a
@@ -230,7 +230,6 @@ static void write_checksum(uint8_t *at, const struct ip_head *head, const struct
     /* UDP's zero says that there is no checksum. */
     bool never_zero = packet->proto == DRILL_UDP || packet->proto == DRILL_UDPLITE;
     if (never_zero && checksum == 0) checksum = 0xffff;
-    if (packet->bad_checksum) checksum = checksum == 0xffff ? 1 : (uint16_t)(checksum + 1);
     octets_put16(at + checksum_offset(packet->proto), checksum);
 }
 
@@ -275,11 +274,7 @@ static void remember(struct drill_flow *flow, const struct drill_packet *live) {
     bool joins = (int32_t)(live->seq - flow->in_next) <= 0 && (int32_t)(end - flow->in_next) > 0;
     if (first || (joins && !reset && !probe)) flow->in_next = end;
     flow->injected = true;
-    flow->last_in_seq = live->seq;
     flow->last_in_end = end;
-    flow->last_in_ack = live->ack;
-    flow->last_in_window = live->window;
-    flow->last_in_flags = live->flags;
 }
 
 size_t packet_build(struct drill_flow *flow, const struct la_drill_options *options, const struct drill_packet *packet,
@@ -291,30 +286,4 @@ size_t packet_build(struct drill_flow *flow, const struct la_drill_options *opti
     size_t len = write_packet(flow, &live, bytes, size, error);
     if (len && live.proto == DRILL_TCP) remember(flow, &live);
     return len;
-}
-
-size_t packet_build_reset(const struct drill_flow *flow, uint8_t *bytes, size_t size) {
-    if (flow->proto != DRILL_TCP || flow->local.port == 0 || (!flow->injected && !flow->sent)) return 0;
-    struct drill_packet reset = {
-        .inbound = true,
-        .proto = DRILL_TCP,
-        .ip = {.ttl = -1, .flowlabel = -1},
-        .src_port = -1,
-        .dst_port = -1,
-        .flags = LA_RST | LA_ACK,
-        .ack = flow->last_out_seq + 1,
-    };
-    if (flow->injected && (flow->last_in_flags & LA_ACK)) {
-        /* Go on where the script's side stopped. */
-        reset.seq = flow->last_in_end;
-        reset.ack = flow->last_in_ack;
-        reset.window = flow->last_in_window;
-    } else if (flow->sent && (flow->last_out_flags & LA_ACK)) {
-        /* The number it acknowledged is one it expects. */
-        reset.seq = flow->last_out_ack;
-        reset.ack = flow->last_out_seq;
-    }
-    char unused[1];
-    struct drill_text error = drill_text_in(unused, sizeof unused);
-    return write_packet(flow, &reset, bytes, size, &error);
 }

@@ -196,7 +196,6 @@ bool packet_to_script(const struct drill_flow *flow, const struct drill_live *li
     packet->window = live->window;
     packet->urgent = live->urgent;
     bool parsed = options_decode(live->options, live->options_len, packet);
-    packet->has_options = packet->noptions > 0;
     map_tcp(flow, live, packet);
     return parsed;
 }

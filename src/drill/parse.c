@@ -184,8 +184,8 @@ bool parse_time(struct parser *p, int64_t *us) {
     return true;
 }
 
-/* A relative time, which moves all that follow. */
-static bool relative_time(struct parser *p, int64_t *us) {
+/* A relative time or the end of a call, which move all that follow. */
+static bool moving_time(struct parser *p, int64_t *us) {
     struct lex_token token = p->token;
     if (!parse_time(p, us)) return false;
     p->total_us += *us;
@@ -201,7 +201,7 @@ static bool event_time(struct parser *p, struct drill_event *event) {
     }
     if (parse_accept(p, '+')) {
         event->time_kind = DRILL_RELATIVE;
-        ok = relative_time(p, &event->at_us);
+        ok = moving_time(p, &event->at_us);
         if (!ok || !parse_accept(p, '~')) return ok;
         event->time_kind = DRILL_RELATIVE_RANGE;
         ok = parse_char(p, '+', "before the end of a relative time range") && parse_time(p, &event->at_end_us);
@@ -223,7 +223,7 @@ static bool call_event(struct parser *p, struct drill_event *event) {
     bool blocking = p->token.kind == LEX_ELLIPSIS;
     if (blocking) {
         parse_next(p);
-        if (!parse_time(p, &end_us)) return false;
+        if (!moving_time(p, &end_us)) return false;
     }
     event->kind = DRILL_EVENT_CALL;
     event->call = parse_call(p);

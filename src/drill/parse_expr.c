@@ -84,12 +84,17 @@ static int unescape(const char *text, size_t len, size_t *used) {
     return found ? (unsigned char)meant[found - letters] : -1;
 }
 
-/* Appends a string token's text, escapes done. */
-static bool add_string(struct parser *p, struct drill_expr *expr) {
+/* The length of the string tokens that stand here, one behind the other. */
+static size_t strings_len(const struct parser *p) {
+    struct lexer ahead = p->lex;
+    size_t len = 0;
+    for (struct lex_token token = p->token; token.kind == LEX_STRING; token = lex_next(&ahead)) len += token.len;
+    return len;
+}
+
+/* Appends a string token's text to what `text` holds of the expression, escapes done. */
+static bool add_string(struct parser *p, struct drill_expr *expr, char *text) {
     const struct lex_token *token = &p->token;
-    char *text = parse_new(p, expr->len + token->len + 1);
-    if (!text) return false;
-    if (expr->len > 0) memcpy(text, expr->text, expr->len);
     for (size_t i = 0; i < token->len; i++) {
         size_t used = 0;
         int c = token->text[i] == '\\' ? unescape(token->text + i + 1, token->len - i - 1, &used) : token->text[i];
@@ -97,16 +102,17 @@ static bool add_string(struct parser *p, struct drill_expr *expr) {
         text[expr->len++] = (char)c;
         i += used;
     }
-    expr->text = text;
     parse_next(p);
     return true;
 }
 
 static struct drill_expr *string(struct parser *p) {
     struct drill_expr *expr = expr_new(p, DRILL_STRING, &p->token);
-    if (!expr) return NULL;
+    char *text = expr ? parse_new(p, strings_len(p) + 1) : NULL;
+    if (!text) return NULL;
+    expr->text = text;
     do {
-        if (!add_string(p, expr)) return NULL;
+        if (!add_string(p, expr, text)) return NULL;
     } while (p->token.kind == LEX_STRING);
     if (p->token.kind != LEX_ELLIPSIS) return expr;
     expr->kind = DRILL_STRING_MORE;

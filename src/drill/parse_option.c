@@ -260,7 +260,6 @@ bool parse_tcp_options(struct parser *p, struct drill_packet *packet) {
     struct lex_token begin = p->token;
     uint8_t bytes[TCP_OPTIONS_MAX];
     char why[120];
-    packet->has_options = true;
     if (p->token.kind == LEX_ELLIPSIS) {
         if (packet->inbound) return parse_fail(p, &begin, "<...> is for outbound packets only");
         packet->options_any = true;

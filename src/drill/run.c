@@ -7,7 +7,7 @@
  * inbound packet t after that one was due, so that errors do not add up. Inbound packets, calls and commands wait until
  * they are due; an outbound packet is waited for at once, so that one sent too early is noticed. Something is on time
  * when it is within the tolerance, which is the larger of --tolerance_usecs and --tolerance_percent of the time since
- * the previous event was due. */
+ * the previous event was due. The first event is at zero. */
 #include "run.h"
 
 #include <stdlib.h>
@@ -81,13 +81,15 @@ static bool is_inbound(const struct drill_event *event) {
     return event && event->kind == DRILL_EVENT_PACKET && event->packet->inbound;
 }
 
+static bool is_absolute(const struct drill_event *event) {
+    return event->time_kind == DRILL_ABSOLUTE || event->time_kind == DRILL_ABSOLUTE_RANGE;
+}
+
 /* Fixes when the event is due. */
 static bool schedule(struct drill_run *run) {
     const struct drill_event *event = run->event;
-    bool relative = event->time_kind == DRILL_RELATIVE || event->time_kind == DRILL_RELATIVE_RANGE ||
-                    event->time_kind == DRILL_ANY_TIME;
     int64_t base = 0;
-    if (relative) base = is_inbound(run->last) && is_inbound(event) ? run->at_us : run_now_us(run);
+    if (!is_absolute(event)) base = is_inbound(run->last) && is_inbound(event) ? run->at_us : run_now_us(run);
     run->last_us = run->last ? run->at_us : RUN_NO_TIME;
     run->at_us = event->at_us + base;
     bool range = event->time_kind == DRILL_ABSOLUTE_RANGE || event->time_kind == DRILL_RELATIVE_RANGE;
@@ -96,7 +98,7 @@ static bool schedule(struct drill_run *run) {
         drill_text_add(&run->why, "the first event is not at time 0\n");
         return run_fail(run, LA_DRILL_BROKEN);
     }
-    if (!relative && run->last && run->at_us < run->last_us) {
+    if (run->last && is_absolute(run->last) && is_absolute(event) && run->at_us < run->last_us) {
         drill_text_add(&run->why, "time goes backwards in the script: from %.6f to %.6f\n", (double)run->last_us / 1e6,
                        (double)run->at_us / 1e6);
         return run_fail(run, LA_DRILL_BROKEN);
@@ -104,10 +106,18 @@ static bool schedule(struct drill_run *run) {
     return true;
 }
 
+bool run_reached(struct drill_run *run, la_time until) {
+    if (run->target->now(run->target) >= until) return true;
+    drill_text_add(&run->why, "the %s gives up at %.6f: more happens there until %.6f than a script may ask for\n",
+                   run->target->name, (double)run_now_us(run) / 1e6, (double)until / 1e9 - (double)run->start_us / 1e6);
+    return run_fail(run, LA_DRILL_BROKEN);
+}
+
 bool run_wait(struct drill_run *run) {
     if (run->event->time_kind != DRILL_ANY_TIME) {
         la_time due = run_target_time(run, run->at_us);
         if (due > run->target->now(run->target)) run->target->sleep(run->target, due);
+        if (!run_reached(run, due)) return false;
         if (!run_check_time(run, run_now_us(run), run->at_us, run->at_end_us, run->last_us,
                             run->event->kind == DRILL_EVENT_PACKET ? "an inbound packet"
                             : run->event->kind == DRILL_EVENT_CALL ? "a system call to begin"
@@ -193,7 +203,7 @@ static void run_script(struct drill_run *run) {
     }
     /* Whatever happened, the cleanup command runs. */
     if (run->script->cleanup_command) {
-        char output[256];
+        char output[256] = "";
         int status = run->target->command(run->target, run->script->cleanup_command, output, sizeof output);
         if (ok && status != 0) {
             drill_text_add(&run->why, "the cleanup command failed (%d): %s\n", status, output);

@@ -53,6 +53,8 @@ bool run_fail(struct drill_run *run, enum la_drill_verdict verdict);
 bool run_check_time(struct drill_run *run, int64_t live_us, int64_t at_us, int64_t at_end_us, int64_t since_us,
                     const char *what);
 
+/* Whether the target let time pass as far as `until`; one that gave up before ends the run. */
+bool run_reached(struct drill_run *run, la_time until);
 /* Lets time pass until the event is due. */
 bool run_wait(struct drill_run *run);
 /* The pending call, if it has ended: is it as the script says? False when not. */

@@ -101,6 +101,7 @@ static bool next_sent(struct drill_run *run, struct drill_live *live, const char
         if (len == 0) break;
         if (packet_read(run->packet, (size_t)len, at, live) && packet_is_of(live, &run->flow)) return true;
     }
+    if (!run_reached(run, until)) return false;
     char expected[LINE];
     write_expected(run->event->packet, expected, sizeof expected);
     drill_text_add(&run->why, "no packet was sent until %.6f%s\nexpected: > %s\n", (double)run_now_us(run) / 1e6, what,

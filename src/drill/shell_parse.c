@@ -20,13 +20,15 @@
 
 #define MAX_WORDS 128
 #define MAX_WORD 4096
-#define MAX_SCRIPTS 8 /* A helper that runs a helper … */
+#define MAX_DEPTH 8    /* A helper that runs a helper … */
+#define MAX_SCRIPTS 64 /* All of one command: each may run many, which may run many. */
 
 struct parser {
     const char *at;
     const struct la_drill_host *host;
     struct drill_arena *arena;
-    unsigned depth; /* Of helper scripts. */
+    unsigned depth;    /* Of helper scripts. */
+    unsigned *scripts; /* How many were read for the whole command. */
     int error;
 };
 
@@ -190,13 +192,14 @@ static bool is_for_shell(const char *text) {
 
 static void read_script(struct parser *p, struct shell_command *c) {
     const char *path = c->argv[0], *text = NULL;
-    if (p->depth < MAX_SCRIPTS && p->host && p->host->read_file) text = p->host->read_file(p->host->ctx, path);
+    bool room = p->depth < MAX_DEPTH && (*p->scripts)++ < MAX_SCRIPTS;
+    if (room && p->host && p->host->read_file) text = p->host->read_file(p->host->ctx, path);
     if (!text || !is_for_shell(text)) {
         fail(p, SHELL_CANNOT);
         return;
     }
     char *copy = drill_arena_text(p->arena, text, strlen(text));
-    struct parser inner = {copy, p->host, p->arena, p->depth + 1, copy ? 0 : -LA_ENOMEM};
+    struct parser inner = {copy, p->host, p->arena, p->depth + 1, p->scripts, copy ? 0 : -LA_ENOMEM};
     c->script = copy ? parse_lines(&inner) : NULL;
     if (inner.error) fail(p, inner.error);
 }
@@ -290,7 +293,8 @@ static struct shell_list *parse_lines(struct parser *p) {
 
 int shell_parse(const char *text, const struct la_drill_host *host, struct drill_arena *arena,
                 struct shell_list **list) {
-    struct parser p = {text, host, arena, 0, 0};
+    unsigned scripts = 0;
+    struct parser p = {text, host, arena, 0, &scripts, 0};
     *list = parse_lines(&p);
     return p.error;
 }

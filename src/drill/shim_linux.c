@@ -237,7 +237,7 @@ int shim_ss(const struct shim *shim) {
 /* --- netstat --- */
 
 /* One word of options; *n moves on where the next word is its value. */
-static bool take_netstat_options(const struct shim *shim, int *n, struct query *q, bool *bsd) {
+static bool take_netstat_options(const struct shim *shim, int *n, struct query *q, bool *tcp, bool *other, bool *bsd) {
     const char *next = *n + 1 < shim->argc ? shim->argv[*n + 1] : NULL;
     for (const char *c = shim->argv[*n] + 1; *c; c++) switch (*c) {
         case 'a': q->all = true; break;
@@ -246,15 +246,15 @@ static bool take_netstat_options(const struct shim *shim, int *n, struct query *
         case '6': q->ip6 = true; break;
         case 'o': q->timers = true; break;
         case 'e': q->extended = true; break;
-        case 'u': q->none = true; break;
+        case 't': *tcp = true; break;
+        case 'u': *other = true; break;
         case 'n':
-        case 't':
         case 'W': break;
         case 'p': /* FreeBSD: a protocol follows. */
             q->processes = !next || *next == '-';
             if (q->processes) break;
             *bsd = true;
-            q->none = strcmp(next, "tcp") != 0;
+            *(strcmp(next, "tcp") ? other : tcp) = true;
             ++*n;
             return !c[1];
         case 'f':
@@ -271,16 +271,17 @@ static bool take_netstat_options(const struct shim *shim, int *n, struct query *
 int shim_netstat(const struct shim *shim) {
     struct query q = {0};
     struct shim_sockets sockets;
-    bool bsd = false;
+    bool tcp = false, other = false, bsd = false;
     for (int n = 1; n < shim->argc; n++)
-        if (shim->argv[n][0] != '-' || !take_netstat_options(shim, &n, &q, &bsd))
+        if (shim->argv[n][0] != '-' || !take_netstat_options(shim, &n, &q, &tcp, &other, &bsd))
             return shim_cannot(shim, "the option %s", shim->argv[n]);
     if (!q.ip4 && !q.ip6) q.ip4 = q.ip6 = true;
     if (!q.all && !q.listening) q.states = ALL_STATES & ~(BIT(LA_LISTEN) | BIT(LA_CLOSED));
     if (q.all && bsd) q.states = ALL_STATES;
+    q.none = other && !tcp;
     if (shim_sockets(shim->t, &sockets) < 0) return 1;
     drill_text_add(shim->out, "Active Internet connections\n%-5s %-6s %-6s %-23s %-23s %s\n", "Proto", "Recv-Q",
-                   "Send-Q", "Local Address", bsd ? "Foreign Address" : "Foreign Address", bsd ? "(state)" : "State");
+                   "Send-Q", "Local Address", "Foreign Address", bsd ? "(state)" : "State");
     for (size_t i = 0; i < sockets.count; i++) {
         const struct la_conn_info *info = &sockets.at[i].info;
         char local[64], peer[64];
@@ -288,7 +289,7 @@ int shim_netstat(const struct shim *shim) {
         enum shim_style style = bsd ? STYLE_BSD : STYLE_NETSTAT;
         shim_endpoint(&info->local, style, local);
         shim_endpoint(&info->peer, style, peer);
-        const char *proto = bsd ? shim_is6(info) ? "tcp6" : "tcp4" : shim_is6(info) ? "tcp6" : "tcp";
+        const char *proto = shim_is6(info) ? "tcp6" : bsd ? "tcp4" : "tcp";
         drill_text_add(shim->out, "%-5s %6u %6u %-23s %-23s %-11s", proto, shim_recv_queue(info),
                        info->state == LA_LISTEN ? 0 : info->send_queue, local, peer, shim_state(info->state, style));
         if (q.processes) drill_text_add(shim->out, sockets.at[i].fd >= 0 ? " 1000/packetdrill" : " -");

@@ -119,7 +119,9 @@ static int set_qdisc(const struct shim *shim, int n, bool fresh) {
             continue;
         else if (!kind)
             kind = shim->argv[n];
-        else if (is(shim, n, "limit") && !take_number(shim, ++n, &limit))
+        else if (!is(shim, n, "limit"))
+            return shim_cannot(shim, "the parameter %s of %s", shim->argv[n], kind);
+        else if (!take_number(shim, ++n, &limit))
             return fail(shim, "Illegal \"limit\"");
     }
     if (!kind) return fail(shim, "a discipline is missing");

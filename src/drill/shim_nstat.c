@@ -100,12 +100,9 @@ static bool matches(const char *pattern, const char *text) {
 }
 
 static bool is_asked(const struct shim *shim, int first, const char *name) {
-    bool any = false;
-    for (int n = first; n < shim->argc; n++) {
+    for (int n = first; n < shim->argc; n++)
         if (matches(shim->argv[n], name)) return true;
-        any = true;
-    }
-    return !any;
+    return first == shim->argc;
 }
 
 int shim_nstat(const struct shim *shim) {

@@ -7,7 +7,8 @@
  * Time is a number that only `advance` moves: from one deadline of the stack to the next, and no further than the
  * script asks. What a script does and what a timer does at the same instant happens in that order, as with a real
  * kernel, whose timers fire at the end of their tick. Everything else happens at once: a packet is answered at the very
- * time at which it came. */
+ * time at which it came. A script may ask for years in which a timer fires every second: after DEADLINES of them the
+ * clock stands still. */
 #include "stack_target.h"
 
 #include <lastack/info.h>
@@ -22,6 +23,10 @@
 /* The stack's clock at the start: late enough that nothing lies before zero, and between two milliseconds, as
  * packetdrill begins between two ticks. */
 #define EPOCH (1000 * LA_SECOND + 250 * LA_US)
+
+/* So many of the stack's deadlines are served in a target's life: hundreds of times what the longest scripts need, and
+ * well under a second of work. */
+#define DEADLINES 100000
 
 static la_time stack_now(struct la_drill_target *target) {
     struct drill_stack_target *t = drill_stack_of(target);
@@ -66,10 +71,16 @@ static la_time next_deadline(const struct drill_stack_target *t) {
     return call < at ? call : at;
 }
 
-/* The next thing that happens before `until`. False when nothing does. */
+/* The next thing that happens before `until`. False when nothing does: then it is `until`, but for a clock that stands
+ * still and an `until` that never comes. */
 static bool advance(struct drill_stack_target *t, la_time until) {
     la_time at = next_deadline(t);
-    if (at == LA_NEVER || at >= until) return false;
+    if (at == LA_NEVER || at >= until) {
+        if (until != LA_NEVER && until > t->now) t->now = until;
+        return false;
+    }
+    if (t->deadlines == DEADLINES) return false;
+    t->deadlines++;
     if (at > t->now) t->now = at;
     la_tick(t->stack, t->now);
     settle(t);
@@ -85,7 +96,6 @@ static void stack_sleep(struct la_drill_target *target, la_time until) {
     la_time end = stack_time(t, until);
     while (advance(t, end)) {
     }
-    if (end != LA_NEVER && end > t->now) t->now = end;
 }
 
 static int stack_input(struct la_drill_target *target, const void *packet, size_t len, uint32_t gso) {
@@ -102,10 +112,7 @@ static int64_t stack_output(struct la_drill_target *target, void *packet, size_t
     while (!t->first && advance(t, end)) {
     }
     struct drill_sent *sent = t->first;
-    if (!sent) {
-        if (end != LA_NEVER && end > t->now) t->now = end;
-        return 0;
-    }
+    if (!sent) return t->out_of_memory ? -LA_ENOMEM : 0;
     t->first = sent->next;
     if (!t->first) t->last = &t->first;
     size_t len = sent->len;
@@ -127,9 +134,7 @@ static bool stack_wait(struct la_drill_target *target, struct la_sys_call *call,
     la_time end = stack_time(t, until);
     while (t->pending == call && advance(t, end)) {
     }
-    if (t->pending != call) return true;
-    if (end != LA_NEVER && end > t->now) t->now = end;
-    return false;
+    return t->pending != call;
 }
 
 static void stack_abandon(struct la_drill_target *target, struct la_sys_call *call) {

@@ -30,6 +30,7 @@ struct drill_stack_target {
     struct drill_sent *first, **last;
     bool output_blocked; /* `tc … pfifo limit 0`: what the stack sends is thrown away. */
     bool out_of_memory;  /* A sent packet could not be kept. */
+    unsigned deadlines;  /* How many deadlines of the stack have been served. */
     struct drill_sysctls *sysctls;
 };
 

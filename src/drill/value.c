@@ -70,7 +70,6 @@ const char *value_kind(const struct drill_expr *expr) {
     case DRILL_CALL: return "a function";
     case DRILL_LIST: return "a list";
     case DRILL_STRUCT: return "a structure";
-    case DRILL_NONE: return "nothing";
     }
     return "?";
 }

@@ -87,7 +87,7 @@ static bool make_domain(struct value_maker *maker, const struct drill_expr *expr
     return true;
 }
 
-/* The count behind a buffer is the call's own affair; a negative one is for the call to refuse. */
+/* A count below 0 would be nearly all of memory to the call: no buffer is that large. */
 static bool make_buffer(struct value_maker *maker, unsigned i, uintptr_t *argument) {
     const struct drill_expr *expr = maker->spec->arg[i];
     int64_t count;
@@ -98,9 +98,9 @@ static bool make_buffer(struct value_maker *maker, unsigned i, uintptr_t *argume
     if (expr->kind != DRILL_ELLIPSIS && expr->kind != DRILL_STRING)
         return value_wrong(maker->why, expr, "a buffer is ... or NULL, and %s stands there", value_kind(expr));
     if (!value_eval(maker->spec->arg[i + 1], &count, maker->why)) return false;
-    if (count > BUFFER_MAX)
-        return value_wrong(maker->why, maker->spec->arg[i + 1], "%lld bytes are too many", (long long)count);
-    size_t size = count > 0 ? (size_t)count : 0;
+    if (count < 0 || count > BUFFER_MAX)
+        return value_wrong(maker->why, maker->spec->arg[i + 1], "a buffer cannot have %lld bytes", (long long)count);
+    size_t size = (size_t)count;
     uint8_t *bytes = value_new(maker, expr, size);
     if (!bytes) return false;
     if (expr->kind == DRILL_STRING) memcpy(bytes, expr->text, expr->len < size ? expr->len : size);

@@ -15,6 +15,8 @@
 #include "symbols.h"
 #include "value_parts.h"
 
+#define DUPFD_CLOEXEC 1030 /* Linux's F_DUPFD_CLOEXEC; libc names it only on request. */
+
 struct checker {
     struct value_call *value;
     const struct drill_call *spec;
@@ -23,14 +25,14 @@ struct checker {
     struct drill_text *why;
 };
 
-static bool makes_fd(const struct la_sys_call *call) {
+bool value_makes_fd(const struct la_sys_call *call) {
     switch (call->nr) {
     case LA_SYS_SOCKET:
     case LA_SYS_ACCEPT:
     case LA_SYS_ACCEPT4:
     case LA_SYS_DUP:
     case LA_SYS_EPOLL_CREATE: return true;
-    case LA_SYS_FCNTL: return call->arg[1] == F_DUPFD;
+    case LA_SYS_FCNTL: return call->arg[1] == F_DUPFD || call->arg[1] == DUPFD_CLOEXEC;
     default: return false;
     }
 }
@@ -67,7 +69,7 @@ static bool check_result(const struct checker *checker) {
     int64_t expected, live = checker->value->call.result;
     if (result->kind == DRILL_ELLIPSIS) return true;
     if (!value_eval(result, &expected, checker->why)) return false;
-    bool any_fd = makes_fd(&checker->value->call) && expected >= 0;
+    bool any_fd = value_makes_fd(&checker->value->call) && expected >= 0;
     if (any_fd ? live < 0 : expected != (live < 0 ? -1 : live)) return wrong_result(checker, expected, live);
     return check_errno(checker, live);
 }
@@ -83,7 +85,7 @@ static bool check_fds(const struct checker *checker) {
         if (!value_eval(checker->spec->arg[0], &script, checker->why)) return false;
         fds_leave(checker->fds, (int)script);
     }
-    if (!makes_fd(call) || result->kind == DRILL_ELLIPSIS) return true;
+    if (!value_makes_fd(call) || result->kind == DRILL_ELLIPSIS) return true;
     if (!value_eval(result, &script, checker->why)) return false;
     if (!is_accept(call) && fds_known(checker->fds, (int)script))
         return value_wrong(checker->why, result, "descriptor %lld is open already", (long long)script);

@@ -86,7 +86,7 @@ static bool check_attribute(const struct control *control, const struct drill_ex
     int64_t live = attribute_value(bytes + 4, size);
     if (item->item[0]->kind == DRILL_ELLIPSIS) return true;
     if (!value_eval(item->item[0], &expected, control->why)) return false;
-    int64_t off = live - expected;
+    int64_t off = (int64_t)((uint64_t)live - (uint64_t)expected);
     bool duration = type >= 1 && type <= 3;
     if (duration && expected != 0 && off <= control->tolerance_us && off >= -control->tolerance_us) return true;
     return same_value(control, item->text, item->item[0], live);
@@ -97,7 +97,8 @@ static bool check_attributes(const struct control *control, const struct drill_e
     for (unsigned i = 0; i < data->nitems; i++) {
         const struct drill_expr *item = data->item[i];
         int64_t type;
-        if (!item->text || item->nitems == 0 || !symbol_value(item->text, &type)) return false;
+        if (!item->text || item->nitems == 0 || !symbol_value(item->text, &type))
+            return value_wrong(control->why, item, "an attribute is TCP_NLA_…=value");
         size_t step = (4 + value_attribute_size(type) + 3) & ~(size_t)3;
         if (step > control->len - at) return value_wrong(control->why, item, "%s is missing", item->text);
         if (!check_attribute(control, item, control->data + at)) return false;

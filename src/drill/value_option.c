@@ -75,7 +75,9 @@ static bool put_layout(const struct value_layout *layout, const struct drill_exp
 
 static bool option_length(struct value_maker *maker, const struct drill_expr *expr, int64_t *len) {
     if (!value_eval(expr, len, maker->why)) return false;
-    return *len <= OPTION_MAX || value_wrong(maker->why, expr, "an option of %lld bytes is too large", (long long)*len);
+    /* A negative length is the call's to refuse, as long as it stays negative in its 32 bits. */
+    return (*len >= INT32_MIN && *len <= OPTION_MAX) ||
+           value_wrong(maker->why, expr, "an option cannot have %lld bytes", (long long)*len);
 }
 
 static size_t larger(size_t natural, int64_t len) { return len > (int64_t)natural ? (size_t)len : natural; }

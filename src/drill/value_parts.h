@@ -98,6 +98,9 @@ struct msghdr;
 bool value_check_control(const struct drill_expr *expr, struct msghdr *msg, struct drill_fds *fds, int64_t tolerance_us,
                          struct drill_text *why);
 
+/* value_check.c: whether a call's result is a new descriptor. */
+bool value_makes_fd(const struct la_sys_call *call);
+
 /* value_write.c */
 void value_write_expr(const struct drill_expr *expr, struct drill_text *text);
 

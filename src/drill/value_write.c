@@ -75,7 +75,6 @@ static void write_depth(const struct drill_expr *expr, unsigned depth, struct dr
         break;
     case DRILL_LIST: write_group(expr, "[", "]", depth, text); break;
     case DRILL_STRUCT: write_group(expr, "{", "}", depth, text); break;
-    case DRILL_NONE: break;
     }
 }
 
@@ -213,11 +212,9 @@ void value_write(const struct drill_call *spec, struct drill_text *text) {
 static void write_result(const struct value_call *value, const struct drill_fds *fds, struct drill_text *text) {
     const struct la_sys_call *call = &value->call;
     const char *name = call->result < 0 ? symbol_errno((int)-call->result) : NULL;
-    bool fd = call->nr == LA_SYS_SOCKET || call->nr == LA_SYS_ACCEPT || call->nr == LA_SYS_ACCEPT4 ||
-              call->nr == LA_SYS_DUP || call->nr == LA_SYS_EPOLL_CREATE;
     if (call->result >= 0) {
         drill_text_add(text, value->spec->result->hex ? "0x%" PRIx64 : "%" PRId64,
-                       fd ? fds_script(fds, (int)call->result) : call->result);
+                       value_makes_fd(call) ? fds_script(fds, (int)call->result) : call->result);
     } else if (name) {
         drill_text_add(text, "-1 %s", name);
     } else {

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define SIN6_LEAST 24 /* sockaddr_in6 of RFC 2133, without the scope. */
-
 int sys_addr_family(const void *from, int len) {
     sa_family_t family;
     if (len < 0 || (size_t)len > sizeof(struct sockaddr_storage)) return -EINVAL;
@@ -31,7 +29,7 @@ static int get4(const void *from, int len, struct la_endpoint *endpoint) {
 
 static int get6(const void *from, int len, struct la_endpoint *endpoint) {
     struct sockaddr_in6 in;
-    if (len < SIN6_LEAST) return -EINVAL;
+    if (len < SYS_SIN6_LEAST) return -EINVAL;
     memset(&in, 0, sizeof in);
     memcpy(&in, from, (size_t)len < sizeof in ? (size_t)len : sizeof in);
     *endpoint = (struct la_endpoint){.port = ntohs(in.sin6_port)};
@@ -50,7 +48,7 @@ int sys_addr_get(const struct sys_socket *s, const void *from, int len, struct l
         return family == AF_INET ? get4(from, len, endpoint) : -EAFNOSUPPORT;
     }
     if (family == AF_INET && s->type == LA_SOCK_DGRAM) return get4(from, len, endpoint);
-    if (len < SIN6_LEAST) return -EINVAL;
+    if (len < SYS_SIN6_LEAST) return -EINVAL;
     return family == AF_INET6 ? get6(from, len, endpoint) : -EAFNOSUPPORT;
 }
 

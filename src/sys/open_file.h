@@ -151,6 +151,8 @@ int sys_error_take(struct la_sys *sys, struct sys_socket *s);
 
 /* --- addr.c --- */
 
+#define SYS_SIN6_LEAST 24 /* sockaddr_in6 of RFC 2133, without the scope. */
+
 /* Reads the address of a bind, connect or sendto for this socket. 0, -EINVAL, -EFAULT, -EAFNOSUPPORT. */
 int sys_addr_get(const struct sys_socket *s, const void *from, int len, struct la_endpoint *endpoint);
 /* Its family, before anything else is looked at. Negative: -EINVAL, -EFAULT. */

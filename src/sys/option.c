@@ -104,7 +104,6 @@ static const struct option_row rows[] = {
     {LA_IPPROTO_IPV6, 24, 0, "IPV6_MTU: the path's MTU is not told"},
     {LA_IPPROTO_IPV6, 25, 0, "IPV6_RECVERR: there is no queue of errors"},
     {LA_IPPROTO_IPV6, 49, 0, "IPV6_RECVPKTINFO: recvmsg gives no control messages"},
-    {LA_IPPROTO_IPV6, 63, 0, "IPV6_USE_MIN_MTU: path MTU discovery is always on"},
     {LA_IPPROTO_IPV6, 66, 0, "IPV6_RECVTCLASS: recvmsg gives no control messages"},
     {LA_IPPROTO_IPV6, 70, 0, "IPV6_AUTOFLOWLABEL: flow labels are 0"},
 };

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 
 #define TYPE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define TYPE_LAST 10      /* Linux's SOCK_PACKET. */
+#define PROTOCOL_LAST 262 /* Linux's IPPROTO_MPTCP. */
 
 void sys_conn(const struct la_sys *sys, const struct sys_socket *s, struct la_conn_info *info) {
     if (la_conn_info(sys->stack, s->sock, info)) {
@@ -40,6 +42,7 @@ int sys_error_take(struct la_sys *sys, struct sys_socket *s) {
 
 static int type_check(int domain, int type, int protocol) {
     if (domain != AF_INET && domain != AF_INET6) return -EAFNOSUPPORT;
+    if (type > TYPE_LAST || protocol < 0 || protocol > PROTOCOL_LAST) return -EINVAL;
     if (type != SOCK_STREAM && type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
     int own = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
     return protocol == 0 || protocol == own ? 0 : -EPROTONOSUPPORT;
@@ -94,7 +97,7 @@ static int bind_address(const struct sys_socket *s, const void *from, int len, s
     struct sockaddr_in in;
     int family = sys_addr_family(from, len);
     if (family == AF_INET && s->family == AF_INET6)
-        return (size_t)len < sizeof(struct sockaddr_in6) ? -EINVAL : -EAFNOSUPPORT;
+        return len < SYS_SIN6_LEAST ? -EINVAL : -EAFNOSUPPORT;
     if (family != AF_UNSPEC || s->family != AF_INET || (size_t)len < sizeof in)
         return sys_addr_get(s, from, len, local);
     memcpy(&in, from, sizeof in);

@@ -66,8 +66,11 @@ static int import(struct transfer *t, const struct iovec *iov, size_t count, int
     return 0;
 }
 
+/* read and write refuse a length that is negative as ssize_t; the others cut it. */
 static int import_one(struct transfer *t, struct la_sys_call *call) {
     t->one = (struct iovec){sys_pointer(call, 1), (size_t)call->arg[2]};
+    bool plain = call->nr == LA_SYS_READ || call->nr == LA_SYS_WRITE;
+    if (plain && t->one.iov_len > SIZE_MAX / 2) return -EFAULT;
     if (t->one.iov_len > SYS_TRANSFER_MAX) t->one.iov_len = SYS_TRANSFER_MAX;
     return import(t, &t->one, 1, -EINVAL);
 }

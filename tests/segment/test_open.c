@@ -350,6 +350,53 @@ static void the_rst_of_a_bound_socket_has_its_ttl_and_tos(void **unused) {
     }
 }
 
+/* RFC 3168, 6.1.1 and 6.1.1.1: every profile agrees to ECN and asks for it only when told to, FreeBSD twice. */
+static void ecn_is_agreed_to_and_asked_for_when_told(void **unused) {
+    (void)unused;
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    const uint16_t ask = LA_ECE | LA_CWR;
+    for (unsigned i = 0; i < COUNT(profiles); i++) {
+        rig_restart(profiles[i]);
+        u_listen(1);
+        rx(SEG(.seq = R(0), .flags = SYN | ask));
+        tx(SEG(.seq = L(0), .ack = R(1), .flags = SYN | ACK | LA_ECE));
+        rig_restart(profiles[i]);
+        setting("net.ipv4.tcp_ecn", 0);
+        u_listen(1);
+        rx(SEG(.seq = R(0), .flags = SYN | ask));
+        tx(SEG(.seq = L(0), .ack = R(1), .flags = SYN | ACK));
+        rig_restart(profiles[i]);
+        u_connect();
+        tx(SEG(.seq = L(0), .flags = SYN));
+        rig_restart(profiles[i]);
+        setting("net.ipv4.tcp_ecn", 1);
+        u_connect();
+        for (unsigned n = 0; n < 3; n++) {
+            if (n) wait_tx(10000);
+            tx(SEG(.seq = L(0), .flags = n == 0 || (i == 1 && n == 1) ? SYN | ask : SYN));
+        }
+    }
+}
+
+static void icmp_ends_an_opening_by_each_systems_rule(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *profile;
+        uint8_t code; /* Of "unreachable". */
+        int error;    /* 0: it goes on. */
+    } row[] = {{"linux", 1, LA_EHOSTUNREACH},   {"linux", 3, LA_ECONNREFUSED},    {"freebsd", 1, 0},
+               {"freebsd", 3, LA_ECONNREFUSED}, {"freebsd", 13, LA_ECONNREFUSED}, {"rfc", 1, 0},
+               {"rfc", 3, LA_ECONNREFUSED}};
+    for (unsigned i = 0; i < COUNT(row); i++) {
+        rig_restart(row[i].profile);
+        u_connect();
+        tx(SEG(.seq = L(0), .flags = SYN));
+        rx_icmp(3, row[i].code, 0, L(0));
+        state(row[i].error ? LA_CLOSED : LA_SYN_SENT);
+        assert_int_equal(u_error(), row[i].error);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(connect_sends_syn_and_completes_with_the_third_segment),
@@ -379,6 +426,8 @@ int main(void) {
         RIG_TEST(data_in_a_syn_that_crosses_waits_for_the_handshake),
         RIG_TEST(syn_with_fin_answers_no_connect),
         RIG_TEST(the_rst_of_a_bound_socket_has_its_ttl_and_tos),
+        RIG_TEST(ecn_is_agreed_to_and_asked_for_when_told),
+        RIG_TEST(icmp_ends_an_opening_by_each_systems_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

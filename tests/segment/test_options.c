@@ -323,17 +323,36 @@ static void no_option_is_offered_or_taken_with_noopt(void **unused) {
     assert_int_equal(info.mss, 1460); /* How much the peer takes is no matter of agreement. */
 }
 
-/* RFC 6691, 2; RFC 1191, 3.1: a narrow path beyond the interface is no reason for a smaller offer. */
-static void the_mss_offered_is_the_interfaces(void **unused) {
+/* RFC 6691, 2; RFC 1191, 3.1: a narrow path beyond the interface is no reason for a smaller offer. Linux makes one. */
+static void the_mss_offered_is_the_interfaces_or_the_paths(void **unused) {
     (void)unused;
-    struct la_endpoint peer = rig_peer();
-    assert_int_equal(la_route_add(rig.stack, &peer.addr, 32, NULL, 0, 1000), 0);
-    u_connect();
-    tx(SEG(.seq = L(0), .flags = SYN, .mss = 1460));
-    rx(SEG(.seq = R(0), .ack = L(1), .flags = SYN | ACK, .mss = 1460));
-    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK));
-    assert_int_equal(u_send(2000), 2000);
-    tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK, .len = 960));
+    static const char *const profiles[] = {"linux", "freebsd", "rfc"};
+    for (unsigned i = 0; i < COUNT(profiles); i++) {
+        rig_restart(profiles[i]);
+        setting("net.ipv4.tcp_timestamps", 0);
+        struct la_endpoint peer = rig_peer();
+        assert_int_equal(la_route_add(rig.stack, &peer.addr, 32, NULL, 0, 1000), 0);
+        u_connect();
+        tx(SEG(.seq = L(0), .flags = SYN, .mss = i == 0 ? 960 : 1460));
+        rx(SEG(.seq = R(0), .ack = L(1), .flags = SYN | ACK, .mss = 1460));
+        tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK));
+        assert_int_equal(u_send(2000), 2000);
+        tx(SEG(.seq = L(1), .ack = R(1), .flags = ACK, .len = 960));
+    }
+}
+
+static void a_listener_with_noopt_answers_without_options(void **unused) {
+    (void)unused;
+    struct la_segment s;
+    rig.t->sack = rig.t->ts = true;
+    rig.t->wscale = 7;
+    u_listen(1);
+    rig.t->sock = rig.listener;
+    u_set(LA_IPPROTO_TCP, LA_TCP_NOOPT, 1);
+    rx(SEG(.seq = R(0), .flags = SYN));
+    assert_true(tx_any(&s));
+    assert_int_equal(s.flags, SYN | ACK);
+    assert_true(s.mss == 0 && s.wscale == -1 && !s.sack_ok && !s.has_ts);
 }
 
 int main(void) {
@@ -363,7 +382,8 @@ int main(void) {
         RIG_TEST(duplicates_are_reported_once),
         RIG_TEST(duplicates_are_not_reported_when_it_is_off_or_not_agreed),
         RIG_TEST(no_option_is_offered_or_taken_with_noopt),
-        RIG_TEST(the_mss_offered_is_the_interfaces),
+        RIG_TEST(the_mss_offered_is_the_interfaces_or_the_paths),
+        RIG_TEST(a_listener_with_noopt_answers_without_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
