@@ -153,4 +153,5 @@ lastack_test(check.symbols check 60 ${Python3_EXECUTABLE} ${scripts}/check-symbo
 lastack_test(check.install check 120 ${scripts}/check-install.sh ${PROJECT_BINARY_DIR})
 lastack_test(check.readme check 120 ${Python3_EXECUTABLE} ${scripts}/check-readme.py ${PROJECT_BINARY_DIR})
 lastack_test(check.states check 60 ${scripts}/check-states.sh $<TARGET_FILE:lastack_tool>)
+lastack_test(check.mutants check 60 ${Python3_EXECUTABLE} ${scripts}/mutants.py --check)
 set_tests_properties(check.format check.install PROPERTIES SKIP_RETURN_CODE 77)

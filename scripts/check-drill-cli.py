@@ -3,9 +3,12 @@
 profiles, and every form of output. Usage: check-drill-cli.py COMMAND"""
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -87,6 +90,43 @@ class Drill(unittest.TestCase):
     def test_a_script_runs_in_its_own_directory(self):
         self.drill("b/cwd.pkt", "a/pass.pkt", status=0)
 
+    def test_a_signal_stops_all_and_leaves_nothing(self):
+        temporary = Path(self.folder.name, "tmp")
+        temporary.mkdir()
+        run = subprocess.Popen([COMMAND, "drill", "-j2", "a/pass.pkt", "-", "a/pass.pkt"], cwd=self.folder.name, text=True,
+                               env=os.environ | {"TMPDIR": str(temporary)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True)
+        run.stdin.write("0 `echo $$ > pid; sleep 9; true`\n" + PASS)
+        run.stdin.close()
+        pid = Path(self.folder.name, "pid")
+        for _ in range(500):
+            if pid.exists() and pid.read_text().strip():
+                break
+            time.sleep(0.01)
+        self.assertEqual(len(list(temporary.iterdir())), 1)
+        os.killpg(run.pid, signal.SIGINT)
+        run.wait(5)
+        self.assertEqual(run.returncode, -signal.SIGINT)
+        self.assertRegex(run.stdout.read(), "^pass +a/pass.pkt\n")
+        self.assertIn("stopped by SIGINT; 1 of 3 scripts ran", run.stderr.read())
+        self.assertEqual(list(temporary.iterdir()), [])
+        for _ in range(500):  # Its new parent may take a moment to bury it.
+            if not Path("/proc", pid.read_text().strip()).exists():
+                break
+            time.sleep(0.01)
+        self.assertFalse(Path("/proc", pid.read_text().strip()).exists())
+        run.stdout.close()
+        run.stderr.close()
+        shutil.rmtree(temporary)
+        pid.unlink()
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        for how in (">&-", ">/dev/full"):
+            run = subprocess.run(["sh", "-c", f'"$0" drill a/pass.pkt b/cwd.pkt {how}', COMMAND], cwd=self.folder.name,
+                                 capture_output=True, text=True, timeout=60)
+            self.assertEqual(run.returncode, 1, how)
+            self.assertIn("could not be written", run.stderr)
+
     def test_standard_input(self):
         self.drill("-", stdin=PASS, status=0)
         self.drill("-", stdin=FAIL, status=1)
@@ -95,7 +135,7 @@ class Drill(unittest.TestCase):
 
     def test_wrong_usage(self):
         for args in ([], ["--nonsense", "a"], ["--on", "moon", "a"], ["--profile=plan9", "a"], ["-j0", "a"], ["-j"],
-                     ["nowhere"], ["--mtu=3", "a"], ["--repeat", "x", "a"]):
+                     ["nowhere"], ["-vz", "a"], ["-vj", "a"], ["--quiet=3", "a"], ["--mtu=3", "a"], ["--repeat", "x", "a"]):
             _, err = self.drill(*args, status=2)
             self.assertNotEqual(err, "", args)
 
@@ -125,6 +165,7 @@ class Drill(unittest.TestCase):
 
     def test_amounts_of_output(self):
         self.assertEqual(self.drill("-q", "a", status=1)[0], "")
+        self.assertEqual(self.drill("-vqj1", "a", status=1)[0], "")
         out, _ = self.drill("--only-failed", "a", status=1)
         self.assertNotIn("a/pass.pkt", out)
         self.assertIn("a/fail.pkt", out)

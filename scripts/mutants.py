@@ -6,6 +6,7 @@ drill scripts then have to fail. A fault that they miss has survived; one that i
 `survives:` and the reason.
 
 Usage: mutants.py [WORD…]     only faults whose title has one of the words
+       mutants.py --check     only whether every fault still fits the source
 Exit status: 0 when at least 95 % are caught, 1 otherwise, 2 when a fault does not fit the source any more."""
 import filecmp
 import os
@@ -105,11 +106,18 @@ def configure():
         stop(f"{test} fails without any fault")
 
 
+def check_fit(faults):
+    """Each fault's text stands in its file exactly once."""
+    wrong = [fault for fault in faults if (ROOT / fault.path).read_text().count(fault.old) != 1]
+    for fault in wrong:
+        print(f"“{fault.title}” does not fit {fault.path} (or not only once):\n{fault.old}")
+    if wrong:
+        stop(f"{len(wrong)} of {len(faults)} faults do not fit the source any more")
+
+
 def try_fault(fault):
     path = COPY / fault.path
     text = path.read_text()
-    if text.count(fault.old) != 1:
-        stop(f"“{fault.title}”: {fault.path} has {text.count(fault.old)} times: {fault.old}")
     path.write_text(text.replace(fault.old, fault.new))
     try:
         status, output = build()
@@ -121,8 +129,12 @@ def try_fault(fault):
 
 
 def main():
-    words = sys.argv[1:]
+    words = [word for word in sys.argv[1:] if word != "--check"]
     faults = [fault for fault in read_faults() if not words or any(word in fault.title for word in words)]
+    check_fit(faults)
+    if "--check" in sys.argv:
+        print(f"{len(faults)} faults fit the source")
+        return 0
     copy_tree()
     configure()
     survivors = []

@@ -6,8 +6,7 @@
  * lost, and forks another.
  *
  * A signal that asks to stop is let in only while the parent waits. It then tells the busy workers to leave, and
- * reports what there is. On a terminal the workers get the signal themselves, too; either way they end what they have
- * started.
+ * reports what there is. A worker that is told to leave ends what it has started.
  *
  * Answers are kept until those before them are delivered. Invariants: a worker has one task at most; tasks are given
  * out in order; `delivered` <= `given` <= ntasks. */

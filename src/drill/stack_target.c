@@ -7,8 +7,11 @@
  * Time is a number that only `advance` moves: from one deadline of the stack to the next, and no further than the
  * script asks. What a script does and what a timer does at the same instant happens in that order, as with a real
  * kernel, whose timers fire at the end of their tick. Everything else happens at once: a packet is answered at the very
- * time at which it came. A script may ask for years in which a timer fires every second: after DEADLINES of them the
- * clock stands still. */
+ * time at which it came.
+ *
+ * A script may ask for much with few words: years in which connection after connection tries 255 times, with packets of
+ * 64 KiB that nobody reads. After DRILL_DEADLINES the clock stands still, and more than DRILL_KEPT_MAX bytes are not
+ * kept. */
 #include "stack_target.h"
 
 #include <lastack/info.h>
@@ -24,10 +27,6 @@
  * packetdrill begins between two ticks. */
 #define EPOCH (1000 * LA_SECOND + 250 * LA_US)
 
-/* So many of the stack's deadlines are served in a target's life: hundreds of times what the longest scripts need, and
- * well under a second of work. */
-#define DEADLINES 100000
-
 static la_time stack_now(struct la_drill_target *target) {
     struct drill_stack_target *t = drill_stack_of(target);
     return t->now - t->epoch;
@@ -38,7 +37,8 @@ static void drain(struct drill_stack_target *t) {
     struct la_packet packet;
     while (la_output(t->stack, -1, &packet, t->now)) {
         if (t->output_blocked) continue;
-        struct drill_sent *sent = t->alloc.alloc(t->alloc.ctx, sizeof *sent + packet.len);
+        struct drill_sent *sent = NULL;
+        if (packet.len <= DRILL_KEPT_MAX - t->kept) sent = t->alloc.alloc(t->alloc.ctx, sizeof *sent + packet.len);
         if (!sent) {
             t->out_of_memory = true;
             continue;
@@ -46,6 +46,7 @@ static void drain(struct drill_stack_target *t) {
         sent->next = NULL;
         sent->at = t->now - t->epoch;
         sent->len = la_packet_copy(&packet, sent->bytes, packet.len);
+        t->kept += sent->len;
         *t->last = sent;
         t->last = &sent->next;
     }
@@ -79,7 +80,7 @@ static bool advance(struct drill_stack_target *t, la_time until) {
         if (until != LA_NEVER && until > t->now) t->now = until;
         return false;
     }
-    if (t->deadlines == DEADLINES) return false;
+    if (t->deadlines == DRILL_DEADLINES) return false;
     t->deadlines++;
     if (at > t->now) t->now = at;
     la_tick(t->stack, t->now);
@@ -116,6 +117,7 @@ static int64_t stack_output(struct la_drill_target *target, void *packet, size_t
     t->first = sent->next;
     if (!t->first) t->last = &t->first;
     size_t len = sent->len;
+    t->kept -= len;
     *at = sent->at;
     if (len <= size) memcpy(packet, sent->bytes, len);
     t->alloc.free(t->alloc.ctx, sent, sizeof *sent + len);

@@ -8,6 +8,11 @@
 
 struct drill_sysctls; /* What shim_sysctl.c keeps: names that are known and that no setting stands for. */
 
+/* Bounds of one target's life, hundreds of times what scripts need: deadlines served, and bytes of packets that wait
+ * to be asked for. */
+#define DRILL_DEADLINES 100000
+#define DRILL_KEPT_MAX ((size_t)64 << 20)
+
 /* A packet that the stack has sent and the script has not asked for yet. */
 struct drill_sent {
     struct drill_sent *next;
@@ -30,6 +35,7 @@ struct drill_stack_target {
     struct drill_sent *first, **last;
     bool output_blocked; /* `tc … pfifo limit 0`: what the stack sends is thrown away. */
     bool out_of_memory;  /* A sent packet could not be kept. */
+    size_t kept;         /* Bytes of the packets not asked for yet. */
     unsigned deadlines;  /* How many deadlines of the stack have been served. */
     struct drill_sysctls *sysctls;
 };

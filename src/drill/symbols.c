@@ -17,24 +17,7 @@ static const struct symbol symbols[] = {
 #undef SYMBOL
 };
 
-static const char *const bsd_names[] = {
-#define BSD(name) #name,
-#include "symbols_bsd.def"
-#undef BSD
-};
-
 #define SYMBOLS (sizeof symbols / sizeof symbols[0])
-#define BSD_NAMES (sizeof bsd_names / sizeof bsd_names[0])
-
-static bool private_value(const char *name, int64_t *value) {
-    for (size_t i = 0; i < BSD_NAMES; i++) {
-        if (strcmp(bsd_names[i], name) == 0) {
-            *value = SYMBOL_PRIVATE + (int64_t)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 bool symbol_value(const char *name, int64_t *value) {
     size_t low = 0, high = SYMBOLS;
@@ -51,14 +34,12 @@ bool symbol_value(const char *name, int64_t *value) {
             low = middle + 1;
         }
     }
-    return private_value(name, value);
+    return false;
 }
 
 const char *symbol_private_name(int64_t value) {
     if (value == LA_TCP_KEEPINIT) return "TCP_KEEPINIT";
-    if (value == LA_TCP_NOOPT) return "TCP_NOOPT";
-    int64_t i = value - SYMBOL_PRIVATE;
-    return i >= 0 && i < (int64_t)BSD_NAMES ? bsd_names[i] : NULL;
+    return value == LA_TCP_NOOPT ? "TCP_NOOPT" : NULL;
 }
 
 static bool is_errno(const char *name) { return name[0] == 'E' && strncmp(name, "EPOLL", 5) != 0; }

@@ -194,10 +194,6 @@ static const struct need word_needs[] = {
     {"MSG_ERRQUEUE", "a socket's error queue (MSG_ERRQUEUE)"},
     {"SO_TIMESTAMPING", "times of packets (SO_TIMESTAMPING)"},
     {"TCP_MD5SIG*", "TCP-MD5 (RFC 2385)"},
-    {"TCP_RACK_*", "FreeBSD's exchangeable TCPs (RACK, BBR)"},
-    {"TCP_BBR_*", "FreeBSD's exchangeable TCPs (RACK, BBR)"},
-    {"TCP_FUNCTION_BLK", "FreeBSD's exchangeable TCPs (RACK, BBR)"},
-    {"TCP_REMOTE_UDP_ENCAPS_PORT", "TCP over UDP"},
     {"TCP_REPAIR*", "moving connections between machines (TCP_REPAIR)"},
     {"TCP_ZEROCOPY_RECEIVE", "receiving without copies (TCP_ZEROCOPY_RECEIVE)"},
     {"IPPROTO_UDPLITE", "UDP-Lite (RFC 3828)"},
@@ -208,28 +204,81 @@ static const struct need word_needs[] = {
     {"IPPROTO_ICMPV6", "ICMP sockets"},
 };
 
-static const char *need_of(const struct need *needs, size_t count, const char *word) {
-    for (size_t i = 0; i < count; i++) {
-        size_t len = strlen(needs[i].word);
-        bool prefix = needs[i].word[len - 1] == '*';
-        if (prefix ? strncmp(word, needs[i].word, len - 1) == 0 : strcmp(word, needs[i].word) == 0)
-            return needs[i].mechanism;
+/* What only FreeBSD has: no target knows these names. Without a mechanism: the name says it. */
+static const struct need bsd_needs[] = {
+    {"TCP_RACK_*", "FreeBSD's exchangeable TCPs (RACK, BBR)"},
+    {"TCP_BBR_*", "FreeBSD's exchangeable TCPs (RACK, BBR)"},
+    {"TCP_FUNCTION_BLK", "FreeBSD's exchangeable TCPs (RACK, BBR)"},
+    {"TCP_REMOTE_UDP_ENCAPS_PORT", "TCP over UDP"},
+    /* clang-format off */
+    {"SO_ACCEPTFILTER", NULL}, {"SO_BINTIME", NULL}, {"SO_LABEL", NULL}, {"SO_LISTEN*", NULL}, {"SO_NOSIGPIPE", NULL},
+    {"SO_NO_DDP", NULL}, {"SO_NO_OFFLOAD", NULL}, {"SO_PEERLABEL", NULL}, {"SO_PROTOTYPE", NULL},
+    {"SO_REUSEPORT_LB", NULL}, {"SO_SETFIB", NULL}, {"SO_TS_CLOCK", NULL}, {"SO_USELOOPBACK", NULL},
+    {"SO_USER_COOKIE", NULL}, {"IP_DONTFRAG", NULL}, {"IP_FLOW*", NULL}, {"IP_PORTRANGE", NULL},
+    {"IP_RECVDSTADDR", NULL}, {"IP_RECVFLOWID", NULL}, {"IP_RECVIF", NULL}, {"IP_RECVRSSBUCKETID", NULL},
+    {"IP_RSS*", NULL}, {"IP_SENDSRCADDR", NULL}, {"IPV6_FLOWID", NULL}, {"IPV6_FLOWTYPE", NULL},
+    {"IPV6_PORTRANGE", NULL}, {"IPV6_RECVFLOWID", NULL}, {"IPV6_RECVRSSBUCKETID", NULL}, {"IPV6_RSS*", NULL},
+    {"IPV6_USE_MIN_MTU", NULL}, {"TCP_CCALGOOPT", NULL}, {"TCP_DATA_AFTER_CLOSE", NULL}, {"TCP_DEFER_OPTIONS", NULL},
+    {"TCP_DELACK", NULL}, {"TCP_FAST_RSM_HACK", NULL}, {"TCP_FIN_IS_RST", NULL}, {"TCP_HDWR_*", NULL},
+    {"TCP_HYBRID_PACING", NULL}, {"TCP_IDLE_REDUCE", NULL}, {"TCP_IWND_*", NULL}, {"TCP_LOG*", NULL},
+    {"TCP_LRD", NULL}, {"TCP_MAXPEAKRATE", NULL}, {"TCP_MAXUNACKTIME", NULL}, {"TCP_NOPUSH", NULL},
+    {"TCP_NO_PRR", NULL}, {"TCP_PACING_*", NULL}, {"TCP_PCAP_*", NULL}, {"TCP_PERF_INFO", NULL},
+    {"TCP_PROC_ACCOUNTING", NULL}, {"TCP_REC_ABC_VAL", NULL}, {"TCP_REUSPORT_LB_NUMA", NULL},
+    {"TCP_RR_RST_ON_CLOSE", NULL}, {"TCP_RST_REASON_*", NULL}, {"TCP_RXTLS_*", NULL}, {"TCP_RXT_CLAMP", NULL},
+    {"TCP_SHARED_CWND_*", NULL}, {"TCP_STATS", NULL}, {"TCP_TIMELY_DYN_ADJ", NULL}, {"TCP_TXTLS_*", NULL},
+    {"TCP_USER_LOG", NULL},
+    {"EAUTH", NULL}, {"EBADRPC", NULL}, {"ECAPMODE", NULL}, {"EDOOFUS", NULL}, {"EFTYPE", NULL}, {"ENEEDAUTH", NULL},
+    {"ENOATTR", NULL}, {"ENOTCAPABLE", NULL}, {"EPROCLIM", NULL}, {"EPROCUNAVAIL", NULL}, {"EPROG*", NULL},
+    {"ERPCMISMATCH", NULL},
+    /* clang-format on */
+};
+
+struct needs {
+    const struct need *row;
+    size_t count;
+};
+
+#define NEEDS(rows) ((struct needs){rows, sizeof(rows) / sizeof((rows)[0])})
+
+static const struct need *need_of(struct needs needs, const char *word) {
+    for (size_t i = 0; i < needs.count; i++) {
+        size_t len = strlen(needs.row[i].word);
+        bool prefix = needs.row[i].word[len - 1] == '*';
+        if (prefix ? strncmp(word, needs.row[i].word, len - 1) == 0 : strcmp(word, needs.row[i].word) == 0)
+            return &needs.row[i];
     }
     return NULL;
 }
 
-static const char *expr_needs(const struct drill_expr *expr, unsigned depth) {
-    const char *mechanism = NULL;
+/* The first word of an expression that is in a table: what it needs, and the word. */
+static const struct need *expr_needs(struct needs needs, const struct drill_expr *expr, unsigned depth,
+                                     const char **word) {
+    const struct need *need = NULL;
     if (depth > DEPTH_MAX) return NULL;
-    if (expr->kind == DRILL_WORD) return need_of(word_needs, sizeof word_needs / sizeof word_needs[0], expr->text);
-    for (unsigned i = 0; i < expr->nitems && !mechanism; i++) mechanism = expr_needs(expr->item[i], depth + 1);
-    return mechanism;
+    *word = expr->text;
+    if (expr->kind == DRILL_WORD) return need_of(needs, expr->text);
+    for (unsigned i = 0; i < expr->nitems && !need; i++) need = expr_needs(needs, expr->item[i], depth + 1, word);
+    return need;
+}
+
+static const struct need *arguments_need(struct needs needs, const struct drill_call *spec, const char **word) {
+    const struct need *need = NULL;
+    for (unsigned i = 0; i < spec->nargs && !need; i++) need = expr_needs(needs, spec->arg[i], 0, word);
+    return need;
 }
 
 const char *value_needs(const struct drill_call *spec) {
-    const char *mechanism = need_of(call_needs, sizeof call_needs / sizeof call_needs[0], spec->name);
-    for (unsigned i = 0; i < spec->nargs && !mechanism; i++) mechanism = expr_needs(spec->arg[i], 0);
-    return mechanism;
+    const char *word;
+    const struct need *need = need_of(NEEDS(call_needs), spec->name);
+    if (!need) need = arguments_need(NEEDS(word_needs), spec, &word);
+    if (!need) need = arguments_need(NEEDS(bsd_needs), spec, &word);
+    return need ? need->mechanism : NULL;
+}
+
+const char *value_bsd_name(const struct drill_call *spec) {
+    const char *word;
+    if (arguments_need(NEEDS(bsd_needs), spec, &word)) return word;
+    return spec->error && need_of(NEEDS(bsd_needs), spec->error) ? spec->error : NULL;
 }
 
 void value_free(struct value_call *value) { drill_arena_free(&value->arena); }

@@ -2,7 +2,7 @@
  * returned is compared with what the script expects.
  *
  * The memory of one call (buffers, sockaddrs, msghdrs, pollfds …) lies in one arena until value_free. Symbols have
- * Linux's values; FreeBSD's names that Linux lacks have numbers of their own (symbols.h). */
+ * Linux's values; a call with a name that only FreeBSD has is not applicable. */
 #ifndef DRILL_VALUE_H
 #define DRILL_VALUE_H
 

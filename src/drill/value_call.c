@@ -236,6 +236,11 @@ enum value_status value_begin(struct value_call *value, const struct drill_call 
         drill_text_add(why, "%u:%u: there is no call named %s", spec->result->line, spec->result->column, spec->name);
         return VALUE_WRONG;
     }
+    const char *bsd = value_bsd_name(spec);
+    if (bsd) {
+        drill_text_add(why, "the name %s, which only FreeBSD has", bsd);
+        return VALUE_NOT_APPLICABLE;
+    }
     struct value_maker maker = {
         .value = value, .spec = spec, .options = options, .peers = peers, .fds = fds, .why = why};
     value->call.nr = shape->nr;

@@ -62,6 +62,9 @@ bool value_is_null(const struct drill_expr *expr);
 /* inet_addr("…"), inet6_addr("…"): 4 or 16 bytes; 0: it is no address. */
 size_t value_address(const struct drill_expr *expr, uint8_t bytes[16]);
 
+/* A name in the call that only FreeBSD has, or NULL. */
+const char *value_bsd_name(const struct drill_call *spec);
+
 /* value_struct.c */
 void *value_new(struct value_maker *maker, const struct drill_expr *expr, size_t size);
 bool value_make_sockaddr(struct value_maker *maker, const struct drill_expr *expr, const struct la_endpoint *any,

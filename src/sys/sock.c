@@ -96,8 +96,7 @@ static int renew(struct la_sys *sys, struct sys_file *file) {
 static int bind_address(const struct sys_socket *s, const void *from, int len, struct la_endpoint *local) {
     struct sockaddr_in in;
     int family = sys_addr_family(from, len);
-    if (family == AF_INET && s->family == AF_INET6)
-        return len < SYS_SIN6_LEAST ? -EINVAL : -EAFNOSUPPORT;
+    if (family == AF_INET && s->family == AF_INET6) return len < SYS_SIN6_LEAST ? -EINVAL : -EAFNOSUPPORT;
     if (family != AF_UNSPEC || s->family != AF_INET || (size_t)len < sizeof in)
         return sys_addr_get(s, from, len, local);
     memcpy(&in, from, sizeof in);

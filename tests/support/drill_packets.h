@@ -57,7 +57,6 @@ static inline struct drill_packet a_segment(bool inbound, uint16_t flags, uint32
 }
 
 static inline void add_option(struct drill_packet *packet, struct drill_tcp_option option) {
-    packet->has_options = true;
     packet->option[packet->noptions++] = option;
 }
 

@@ -47,7 +47,6 @@ static void show(const struct drill_expr *expr, struct drill_text *text) {
         drill_text_add(text, "=");
         show(expr->item[0], text);
         break;
-    case DRILL_NONE: drill_text_add(text, "-"); break;
     }
 }
 

@@ -140,6 +140,9 @@ static void helper_scripts_are_read_and_run(void **state) {
          "sysctl -q net.ipv4.tcp_fack=1 net.ipv4.tcp_sack=0\ntc qdisc add dev tun0 root pfifo\n"},
         {"./outer", "../common/defaults.sh"},
         {"./loop", "./loop"},
+        {"./fan", "./few; ./few; ./few; ./few; ./few; ./few; ./few; ./few"},
+        {"./few", "./one; ./one; ./one; ./one; ./one; ./one; ./one; ./one"},
+        {"./one", "true"},
         {"./python", "#!/usr/bin/env python3\n"},
         {"./fails", "echo no\nfalse"},
         {"./parent", "echo $PPID"},
@@ -158,6 +161,8 @@ static void helper_scripts_are_read_and_run(void **state) {
     assert_int_equal(run(&rig, &host, "./fails || echo yes"), 0);
     assert_string_equal(rig.output, "no\nyes\n");
     assert_int_equal(run(&rig, &host, "./loop"), SHELL_CANNOT);
+    assert_int_equal(run(&rig, &host, "./few"), 0);
+    assert_int_equal(run(&rig, &host, "./fan"), SHELL_CANNOT); /* 73 in all. */
     assert_int_equal(run(&rig, &host, "./python"), SHELL_CANNOT);
     assert_int_equal(run(&rig, &host, "./parent"), SHELL_CANNOT);
     drill_rig_close(&rig);

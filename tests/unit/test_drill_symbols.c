@@ -1,4 +1,4 @@
-/* drill/symbols.c: names of constants, Linux's numbers, and numbers of their own for what Linux lacks. */
+/* drill/symbols.c: names of constants, Linux's numbers. */
 #include "support/unit.h"
 
 #include <string.h>
@@ -42,19 +42,6 @@ static void every_name_is_found_by_the_search(void **state) {
 #define SYMBOL(name, number) assert_int_equal(value_of(#name), number);
 #include "drill/symbols.def"
 #undef SYMBOL
-#define BSD(name) assert_int_equal(value_of(#name), SYMBOL_##name);
-#include "drill/symbols_bsd.def"
-#undef BSD
-}
-
-static void names_that_only_freebsd_has_get_private_numbers(void **state) {
-    (void)state;
-    assert_int_equal(value_of("TCP_NOPUSH"), SYMBOL_TCP_NOPUSH);
-    assert_true(SYMBOL_TCP_NOPUSH >= SYMBOL_PRIVATE);
-    assert_int_not_equal(value_of("TCP_DELACK"), value_of("TCP_NOPUSH"));
-    assert_string_equal(symbol_private_name(SYMBOL_TCP_DELACK), "TCP_DELACK");
-    assert_null(symbol_private_name(6));
-    assert_null(symbol_private_name(SYMBOL_PRIVATE_END));
 }
 
 static void those_that_a_stack_has_are_socket_h_s(void **state) {
@@ -63,6 +50,7 @@ static void those_that_a_stack_has_are_socket_h_s(void **state) {
     assert_int_equal(value_of("TCP_KEEPINIT"), LA_TCP_KEEPINIT);
     assert_string_equal(symbol_private_name(LA_TCP_NOOPT), "TCP_NOOPT");
     assert_string_equal(symbol_private_name(LA_TCP_KEEPINIT), "TCP_KEEPINIT");
+    assert_null(symbol_private_name(6));
 }
 
 static void errors_have_their_usual_names(void **state) {
@@ -94,13 +82,9 @@ static void flags_are_written_as_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_have_linux_numbers),
-        cmocka_unit_test(no_other_word_is_a_name),
-        cmocka_unit_test(every_name_is_found_by_the_search),
-        cmocka_unit_test(names_that_only_freebsd_has_get_private_numbers),
-        cmocka_unit_test(those_that_a_stack_has_are_socket_h_s),
-        cmocka_unit_test(errors_have_their_usual_names),
-        cmocka_unit_test(flags_are_written_as_names),
+        cmocka_unit_test(names_have_linux_numbers),          cmocka_unit_test(no_other_word_is_a_name),
+        cmocka_unit_test(every_name_is_found_by_the_search), cmocka_unit_test(those_that_a_stack_has_are_socket_h_s),
+        cmocka_unit_test(errors_have_their_usual_names),     cmocka_unit_test(flags_are_written_as_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,8 @@ static void unknown_descriptors_and_kinds(void **unused) {
     assert_int_equal(DO(A, SOCKET, 99, SOCK_STREAM, 0), -EAFNOSUPPORT);
     assert_int_equal(DO(A, SOCKET, AF_INET, SOCK_SEQPACKET, 0), -ESOCKTNOSUPPORT);
     assert_int_equal(DO(A, SOCKET, AF_INET, SOCK_STREAM, 17), -EPROTONOSUPPORT);
+    assert_int_equal(DO(A, SOCKET, AF_INET, SOCK_STREAM, 1000), -EINVAL);
+    assert_int_equal(DO(A, SOCKET, AF_INET, 12, 0), -EINVAL);
     struct la_sys_call none = {.nr = LA_SYS_COUNT};
     assert_true(step(A, &none));
     assert_int_equal(none.result, -ENOSYS);
