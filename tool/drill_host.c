@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "drill_child.h"
@@ -57,11 +58,19 @@ void drill_host_program(const char *path) { shim_program = path; }
 /* --- The folder --- */
 
 static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *ftw) {
-    (void)stat, (void)kind, (void)ftw;
-    return remove(path);
+    (void)stat, (void)kind;
+    bool keeps = ftw->level == 0 || (ftw->level == 1 && !strcmp(path + ftw->base, "lock"));
+    return keeps ? 0 : remove(path);
 }
 
-static void remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT); }
+/* The lock goes last: what is removed in part can still be found abandoned. */
+static void remove_tree(const char *path) {
+    char lock[PATH_SIZE + 8];
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    snprintf(lock, sizeof lock, "%s/lock", path);
+    unlink(lock);
+    rmdir(path);
+}
 
 void drill_host_leave(void) {
     child_end();
@@ -100,11 +109,14 @@ static const char *temporary(void) {
 void drill_host_remove_abandoned(void) {
     DIR *dir = opendir(temporary());
     struct dirent *entry;
+    struct stat stat;
     while (dir && (entry = readdir(dir)) != NULL) {
         char path[PATH_SIZE];
         if (strncmp(entry->d_name, FOLDER, sizeof FOLDER - 1) != 0) continue;
         if (snprintf(path, sizeof path, "%s/%s", temporary(), entry->d_name) >= (int)sizeof path) continue;
-        int lock = lock_folder(path, 0);
+        /* Who was killed before making his lock has not come back for a minute. */
+        bool old = lstat(path, &stat) == 0 && stat.st_mtime < time(NULL) - 60;
+        int lock = lock_folder(path, old ? O_CREAT : 0);
         if (lock < 0) continue;
         remove_tree(path);
         close(lock);
