@@ -156,8 +156,12 @@ static bool make_call(struct drill_run *run, struct value_call *value) {
     bool ok = over && check(run, value);
     if (!over) {
         if (run_reached(run, until)) {
-            drill_text_add(&run->why, "the call blocks: it has not returned for %d s\n", (int)(PATIENCE / LA_SECOND));
-            say_call(run, value, false);
+            char expected[LINE];
+            struct drill_text text = drill_text_in(expected, sizeof expected);
+            value_write(value->spec, &text);
+            drill_text_add(&run->why, "the call blocks: it has not returned for %d s\nexpected: %s\n",
+                           (int)(PATIENCE / LA_SECOND), expected);
+            run_say(run, "call", expected, "it has not returned", false);
             run_fail(run, LA_DRILL_FAIL);
         }
         run->target->abandon(run->target, &value->call);
