@@ -102,7 +102,8 @@ struct la_drill_target {
     /* The next packet that TCP has sent or sends until `until`: its length, copied to `packet`, with the time it was
      * sent at; 0: none. A packet larger than `size` is an error (negative errno). */
     int64_t (*output)(struct la_drill_target *target, void *packet, size_t size, la_time *at, la_time until);
-    /* Begins a call. True when it is over at once. One call may be pending at a time. */
+    /* Begins a call. True when it is over at once. One call may be pending at a time; beside it, getsockopt is
+     * answered. */
     bool (*call)(struct la_drill_target *target, struct la_sys_call *call);
     /* Lets time pass until the pending call is over, or `until`. True when it is over. */
     bool (*wait)(struct la_drill_target *target, struct la_sys_call *call, la_time until);

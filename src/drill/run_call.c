@@ -222,8 +222,7 @@ bool run_code(struct drill_run *run) {
         .arg = {(uintptr_t)(intptr_t)fds_live(&run->fds, run->flow_fd), LA_IPPROTO_TCP, 11 /* TCP_INFO */,
                 (uintptr_t)info, (uintptr_t)&len},
     };
-    bool sampled =
-        run->flow_fd >= 0 && !run->blocking_event && run->target->call(run->target, &call) && call.result == 0;
+    bool sampled = run->flow_fd >= 0 && run->target->call(run->target, &call) && call.result == 0;
     if (!code_add(run->code, run->event->text, run->event->line, info, sampled ? len : 0)) {
         drill_text_add(&run->why, "out of memory\n");
         return run_fail(run, LA_DRILL_BROKEN);

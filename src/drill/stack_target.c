@@ -52,10 +52,14 @@ static void drain(struct drill_stack_target *t) {
     }
 }
 
+/* Steps a call. One that is answered at once leaves a pending one alone. */
 static bool step(struct drill_stack_target *t, struct la_sys_call *call) {
     bool over = la_sys_step(t->sys, call, t->now);
     if (over) call->over_at -= t->epoch;
-    t->pending = over ? NULL : call;
+    if (!over)
+        t->pending = call;
+    else if (t->pending == call)
+        t->pending = NULL;
     return over;
 }
 
