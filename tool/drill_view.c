@@ -33,18 +33,6 @@ static const struct glyphs *glyphs_of(const struct look *look) { return look->dr
 
 static bool is_packet(const struct record_line *line) { return line->kind == RECORD_IN || line->kind == RECORD_OUT; }
 
-static const char *state_colour(int state) {
-    switch (state) {
-    case LA_ESTABLISHED: return "1;32";
-    case LA_CLOSED:
-    case LA_LISTEN: return "1";
-    case LA_SYN_SENT:
-    case LA_SYN_RCVD: return "1;36";
-    case LA_CLOSE_WAIT: return "1;35";
-    default: return "1;33";
-    }
-}
-
 static const char *wire_colour(const struct record_line *line) {
     if (!line->ok) return "1;31";
     return is_packet(line) ? "" : line->kind == RECORD_CALL ? "36" : "2";
@@ -71,7 +59,7 @@ static int put_state(const struct look *look, int state, int *before) {
         return 1;
     }
     const char *name = la_state_name((enum la_state)state);
-    look_paint(look, state_colour(state), "%s", name);
+    look_paint(look, look_state(state), "%s", name);
     return (int)strlen(name);
 }
 

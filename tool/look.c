@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "look.h"
 
+#include <lastack/info.h>
+
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -70,4 +72,16 @@ char *look_clean(const char *text) {
         at += len && !control ? len : 1;
     }
     return copy;
+}
+
+const char *look_state(int state) {
+    switch (state) {
+    case LA_ESTABLISHED: return "1;32";
+    case LA_CLOSED:
+    case LA_LISTEN: return "1";
+    case LA_SYN_SENT:
+    case LA_SYN_RCVD: return "1;36";
+    case LA_CLOSE_WAIT: return "1;35";
+    default: return "1;33";
+    }
 }

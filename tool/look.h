@@ -16,6 +16,8 @@ struct look look_of_output(void);
 /* Prints text in a colour (an SGR code such as "1;31"), plainly where there are none. */
 void look_paint(const struct look *look, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The colour of a state (enum la_state), for look_paint. */
+const char *look_state(int state);
 void look_spaces(int n);
 /* `text` n times. */
 void look_repeat(const char *text, int n);

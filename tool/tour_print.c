@@ -4,6 +4,7 @@
  * sender | lastack's state and cause. A state is written where it is entered and goes on as a bar below. Colours and
  * line drawing are used on a terminal only (colours not with NO_COLOR); a pipe gets plain ASCII. */
 #define _GNU_SOURCE
+#include "look.h"
 #include "tour_view.h"
 
 #include <inttypes.h>
@@ -53,18 +54,6 @@ static void lines(int n) {
     for (; n > 0; n--) fputs(glyphs->line, stdout);
 }
 
-static const char *state_colour(enum la_state state) {
-    switch (state) {
-    case LA_ESTABLISHED: return "1;32";
-    case LA_CLOSED:
-    case LA_LISTEN: return "1";
-    case LA_SYN_SENT:
-    case LA_SYN_RCVD: return "1;36";
-    case LA_CLOSE_WAIT: return "1;35";
-    default: return "1;33";
-    }
-}
-
 /* --- A line --- */
 
 /* A state and its cause. The last column is not padded. */
@@ -72,7 +61,7 @@ static void print_end(const struct step_end *end, bool is_last) {
     const char *bar = end->state == LA_CLOSED ? "" : glyphs->bar;
     const char *name = end->moved ? la_state_name(end->state) : bar;
     int width = end->moved ? (int)strlen(name) : *bar != 0, cause = (int)strlen(end->cause);
-    if (*name) paint(end->moved ? state_colour(end->state) : "2", "%s", name);
+    if (*name) paint(end->moved ? look_state((int)end->state) : "2", "%s", name);
     if (cause) {
         spaces(STATE_WIDTH - width);
         fputs(end->cause, stdout);

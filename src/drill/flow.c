@@ -57,7 +57,7 @@ uint32_t flow_ts_to_script(const struct drill_flow *flow, uint32_t live) {
 /* --- What packets tell --- */
 
 static void learn_remote_isn(struct drill_flow *flow, const struct drill_packet *packet, enum drill_flow_state state) {
-    flow->script_remote_isn = flow->live_remote_isn = packet->seq;
+    flow->live_remote_isn = packet->seq;
     flow->state = state;
 }
 

@@ -45,8 +45,8 @@ struct drill_flow {
     bool ip6;                         /* Version on the wire. */
     struct la_endpoint local, remote; /* Live. Of the TCP under test, and of the script. Port 0: not known yet. */
     uint32_t live_local_isn, script_local_isn;
-    uint32_t live_remote_isn, script_remote_isn;
-    unsigned nts; /* Written ever; the ring holds the last DRILL_TS_MAPS. */
+    uint32_t live_remote_isn; /* The script's own. */
+    unsigned nts;             /* Written ever; the ring holds the last DRILL_TS_MAPS. */
     struct drill_ts_map ts[DRILL_TS_MAPS];
     bool has_first_ts;
     uint32_t first_script_ts, first_live_ts;

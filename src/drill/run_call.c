@@ -62,13 +62,20 @@ static void flow_after(struct drill_run *run, const struct value_call *value) {
 
 /* --- Results --- */
 
-static void say_call(struct drill_run *run, const struct value_call *value, bool ok) {
+/* A call as the script has it, and as it went. */
+struct call_lines {
     char expected[LINE], actual[LINE];
-    struct drill_text text = drill_text_in(expected, sizeof expected);
+};
+
+static void write_lines(const struct drill_run *run, const struct value_call *value, struct call_lines *lines) {
+    struct drill_text text = drill_text_in(lines->expected, sizeof lines->expected);
     value_write(value->spec, &text);
-    text = drill_text_in(actual, sizeof actual);
+    text = drill_text_in(lines->actual, sizeof lines->actual);
     value_write_actual(value, &run->fds, &text);
-    run_say(run, "call", expected, ok ? NULL : actual, ok);
+}
+
+static void say_call(struct drill_run *run, const struct call_lines *lines, bool ok) {
+    run_say(run, "call", lines->expected, ok ? NULL : lines->actual, ok);
 }
 
 /* Judges a call that is over. */
@@ -83,16 +90,13 @@ static bool check(struct drill_run *run, struct value_call *value) {
     size_t before = run->why.len;
     enum value_status status = value_check(value, run->options, &run->fds, &run->why);
     if (status == VALUE_OK) flow_after(run, value);
-    say_call(run, value, status == VALUE_OK);
+    struct call_lines lines;
+    write_lines(run, value, &lines);
+    say_call(run, &lines, status == VALUE_OK);
     if (status == VALUE_OK) return true;
     if (status == VALUE_NOT_APPLICABLE) return run_fail(run, LA_DRILL_NOT_APPLICABLE);
-    char expected[LINE], actual[LINE];
-    struct drill_text text = drill_text_in(expected, sizeof expected);
-    value_write(value->spec, &text);
-    text = drill_text_in(actual, sizeof actual);
-    value_write_actual(value, &run->fds, &text);
     if (run->why.len > before && run->why.at[run->why.len - 1] != '\n') drill_text_add(&run->why, "\n");
-    drill_text_add(&run->why, "expected: %s\nactual:   %s\n", expected, actual);
+    drill_text_add(&run->why, "expected: %s\nactual:   %s\n", lines.expected, lines.actual);
     if (run->options->non_fatal_syscall) return true;
     return run_fail(run, LA_DRILL_FAIL);
 }
@@ -132,7 +136,9 @@ bool run_blocking_finish(struct drill_run *run) {
     if (!run_reached(run, until)) return false;
     drill_text_add(&run->why, "the call has not returned: expected at %.6f, and it is %.6f\n",
                    (double)run->blocking_end_us / 1e6, (double)run_now_us(run) / 1e6);
-    say_call(run, &run->blocking, false);
+    struct call_lines lines;
+    write_lines(run, &run->blocking, &lines);
+    say_call(run, &lines, false);
     return run_fail(run, LA_DRILL_FAIL);
 }
 

@@ -25,7 +25,7 @@ static void begin_passive(struct drill_run *run, const struct drill_packet *pack
     flow->proto = packet->proto;
     flow->local = local_endpoint(run);
     flow->remote = (struct la_endpoint){.addr = run->options->remote, .port = run->next_port++};
-    flow->script_remote_isn = flow->live_remote_isn = packet->seq;
+    flow->live_remote_isn = packet->seq;
     run->flow_fd = -1;
     run->peer_state = LA_CLOSED;
 }
@@ -57,11 +57,6 @@ static void write_expected(const struct drill_packet *packet, char *at, size_t s
 
 static bool run_inbound(struct drill_run *run, const struct drill_packet *packet) {
     struct drill_flow *flow = &run->flow;
-    if (flow->state == DRILL_FLOW_SYNACK_SENT && (packet->flags & LA_ACK)) flow->state = DRILL_FLOW_SYNACK_ACKED;
-    if (flow->state == DRILL_FLOW_SYN_SENT && (packet->flags & (LA_SYN | LA_ACK)) == (LA_SYN | LA_ACK)) {
-        flow->state = DRILL_FLOW_SYN_ACKED;
-        flow->script_remote_isn = flow->live_remote_isn = packet->seq;
-    }
     size_t len = packet_build(flow, run->options, packet, run->packet, sizeof run->packet, &run->why);
     if (!len) return run_fail(run, LA_DRILL_BROKEN);
     uint32_t gso = packet->proto == DRILL_TCP && packet->len > run->options->mss ? run->options->mss : 0;

@@ -1,6 +1,8 @@
 /* Whose segment is it? Connection, embryonic connection, TIME_WAIT record, listener, nobody: in this order, each one
  * lookup in a hash table. And what happens to a segment that is nobody's (RFC 9293, 3.10.7.1). */
 #include "tcp/conn.h"
+#include "wire/icmp4.h"
+#include "wire/icmp6.h"
 
 bool tcp_key_equal(const struct tcp_key *a, const struct tcp_key *b) {
     return a->local_port == b->local_port && a->peer_port == b->peer_port &&
@@ -50,12 +52,12 @@ static const struct tcp_conn *bound_socket(const struct tcp *tcp, const struct t
 /* RFC 9293, 3.10.7.1: CLOSED. An RST is dropped, anything else is answered with RST, which looks as a bound socket's
  * segments do. */
 static void closed(struct tcp *tcp, const struct tcp_in *in) {
-    const struct tcp_conn *c = bound_socket(tcp, &in->key);
     if (in->seg.flags & TCP_RST) {
         env_drop(tcp->env, LA_D_TCP_NO_CONN_RST);
         return;
     }
     env_drop(tcp->env, LA_D_TCP_NO_CONN);
+    const struct tcp_conn *c = bound_socket(tcp, &in->key);
     tcp_reply_rst_as(tcp, in, c ? c->ttl : 0, c ? c->tos : 0);
 }
 
@@ -106,15 +108,16 @@ static bool in_flight(const struct tcp_conn *c, const struct ip_error *e) {
 /* FreeBSD's choice and its errno, in the numbers of the quoted packet's family; 0: it does not end the opening. */
 static int bsd_opening_error(const struct ip_error *e) {
     bool v4 = la_addr_is4(&e->src);
-    if (e->icmp_type == (v4 ? 11 : 3)) return e->icmp_code == 0 ? LA_EHOSTUNREACH : 0; /* TTL exceeded in transit. */
-    if (!v4) return e->icmp_type == 1 && (e->icmp_code == 1 || e->icmp_code == 4) ? LA_ECONNREFUSED : 0;
-    if (e->icmp_type != 3) return 0;
+    bool in_transit = e->icmp_code == 0; /* Rather than in reassembly. */
+    if (e->icmp_type == (v4 ? ICMP4_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED)) return in_transit ? LA_EHOSTUNREACH : 0;
+    if (e->icmp_type != (v4 ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE)) return 0;
+    if (!v4) return e->icmp_code == ICMP6_PROHIBITED || e->icmp_code == ICMP6_PORT ? LA_ECONNREFUSED : 0;
     switch (e->icmp_code) {
-    case 2:                          /* Protocol, */
-    case 3:                          /* port unreachable; */
-    case 9:                          /* network, */
-    case 10:                         /* host, */
-    case 13: return LA_ECONNREFUSED; /* and communication prohibited. */
+    case ICMP4_PROTOCOL:
+    case ICMP4_PORT:
+    case ICMP4_NET_PROHIBITED:
+    case ICMP4_HOST_PROHIBITED:
+    case ICMP4_ADMIN_PROHIBITED: return LA_ECONNREFUSED;
     default: return 0;
     }
 }

@@ -19,7 +19,6 @@ static inline struct drill_flow an_open_flow(void) {
         .remote = {.addr = la_addr4(192, 0, 2, 1), .port = 50000},
         .live_local_isn = 0x10000000,
         .live_remote_isn = 5000,
-        .script_remote_isn = 5000,
     };
 }
 
