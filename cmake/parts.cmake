@@ -32,6 +32,8 @@ set(LASTACK_LIBRARIES
   "libmnl/|mnl|libmnl-dev|"
   "jansson|jansson|libjansson-dev|"
   "pcap|pcap|libpcap-dev|"
+  "elfutils/|dw|libdw-dev|"
+  "ncurses|ncursesw|libncurses-dev|"
   "lwip/|lwip|liblwip-dev|/usr/include/lwip"
   "pthread|pthread|libc6-dev|"
   "math|m|libc6-dev|")
@@ -68,4 +70,22 @@ function(lastack_sources_including header result)
     endif()
   endforeach()
   set(${result} "${found}" PARENT_SCOPE)
+endfunction()
+
+# Takes out of a list of sources those that need a foreign library, or the system that only the host is: by what they
+# include. More beginnings of includes may be named.
+function(lastack_without_foreign list)
+  set(headers ${ARGN})
+  foreach(entry IN LISTS LASTACK_LIBRARIES)
+    if(NOT entry MATCHES "libc6-dev")
+      string(REGEX REPLACE "[|].*" "" header "${entry}")
+      list(APPEND headers "${header}")
+    endif()
+  endforeach()
+  foreach(header IN LISTS headers)
+    lastack_sources_including("${header}" users ${${list}})
+    list(REMOVE_ITEM ${list} ${users})
+  endforeach()
+  list(FILTER ${list} EXCLUDE REGEX "/(test_inspect_)?linux[^/]*\\.c$")
+  set(${list} "${${list}}" PARENT_SCOPE)
 endfunction()

@@ -1,10 +1,15 @@
 /* An echo service on a TUN interface of its own: whatever a connection sends comes back, until it ends its side.
  *
- *     sudo build/release/examples/echo &
- *     nc 10.7.0.2 7 */
+ *     sudo build/release/examples/echo --control /tmp/echo.sock &
+ *     nc 10.7.0.2 7
+ *     sudo lastack ls --stack /tmp/echo.sock
+ *
+ * Without --control there is nothing to look at from outside. */
 #include <stdio.h>
+#include <string.h>
 
 #include <lastack/dev.h>
+#include <lastack/inspect.h>
 #include <lastack/socket.h>
 
 /* Moves what has arrived straight into the send storage, as far as both sides allow. */
@@ -40,20 +45,24 @@ static la_sock listen_on(struct la_stack *stack, const struct la_addr *addr, uin
     return rc ? rc : sock;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     struct la_config config = {.alloc = la_host_allocator()};
     struct la_tun_config tun = {.name = "lastack%d"};
     struct la_iface_config iface = {.link = LA_LINK_IP, .mtu = 1500};
     struct la_addr host = la_addr4(10, 7, 0, 1), own = la_addr4(10, 7, 0, 2);
     struct la_stack *stack;
     struct la_device *device;
+    struct la_control *control = NULL;
     la_time now = la_host_now();
+    if (argc != 1 && (argc != 3 || strcmp(argv[1], "--control"))) return fprintf(stderr, "echo [--control PATH]\n"), 2;
 
     int rc = la_tun_open(NULL, &tun, &device);
     if (!rc) rc = la_tun_up(device, &host, 24);
     if (!rc) rc = la_host_seed(config.seed);
     if (!rc) rc = la_stack_create(&config, &stack);
+    if (!rc && argc == 3) rc = la_control_open(argv[2], &control);
     if (rc) return fprintf(stderr, "echo: %s\n", la_errno_text(-rc)), 1;
+    la_tick(stack, now); /* From here on it knows the time. */
     la_iface_add(stack, &iface);
     la_addr_add(stack, 0, &own, 24);
     la_sock listener = listen_on(stack, &own, 7);
@@ -66,6 +75,7 @@ int main(void) {
         if (moved < 0) return fprintf(stderr, "echo: %s\n", la_errno_text(-moved)), 1;
         la_tick(stack, now);
         serve(stack, listener, now);
-        la_dev_wait(stack, device, moved, LA_NEVER, &now);
+        if (control) la_control_serve(control, stack, now);
+        la_dev_wait(stack, device, moved, control ? 50 * LA_MS : LA_NEVER, &now);
     }
 }

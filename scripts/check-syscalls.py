@@ -15,7 +15,7 @@ COMPUTES = re.compile(
     r"mem(cpy|move|set|cmp|chr)|str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|str|spn|cspn|cpy|ncpy|dup|ndup|tol|toll"
     r"|toul|toull|tod|tok_r)|v?snprintf|malloc|calloc|realloc|free|qsort|bsearch|abort|__stack_chk_fail|__assert_fail"
     r"|_GLOBAL_OFFSET_TABLE_|__ctype_b_loc|__ctype_to(upper|lower)_loc|to(upper|lower)|__isoc99_v?sscanf"
-    r"|__isoc23_\w+|__errno_location|[hn]to[hn][sl]|f?abs|sqrt|pow|log|exp|floor|ceil|l?l?abs|__\w+_chk")
+    r"|__isoc23_\w+|__errno_location|[hn]to[hn][sl]|f?abs|sqrt|pow|log|exp|floor|ceil|l?l?abs|json_\w+|__\w+_chk")
 
 
 def main(folder):

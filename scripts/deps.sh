@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the named groups need and this machine lacks, naming them first.
-# Usage: scripts/deps.sh GROUP…   (build run claims test cross fuzz bench tidy format)
+# Usage: scripts/deps.sh GROUP…   (build run inspect claims test cross fuzz bench tidy format)
 set -eu
 
 # The 32-bit half of the compiler is named after its version. gcc-multilib would be the general name, but it conflicts
@@ -9,10 +9,11 @@ gcc_major() { gcc -dumpversion 2>/dev/null | cut -d. -f1; }
 
 packages() {
     case $1 in
-    build) echo "gcc libc6-dev cmake ninja-build libcmocka-dev libmnl-dev libjansson-dev" ;;
+    build) echo "gcc libc6-dev cmake ninja-build libcmocka-dev libmnl-dev libjansson-dev libdw-dev libncurses-dev" ;;
     run) packages build && echo "curl" ;;
-    claims) packages build && echo "python3 iproute2 procps" ;;
-    test) packages run && packages claims && packages cross && packages fuzz && packages bench && packages format ;;
+    claims) packages build && echo "python3 iproute2 procps curl nginx-light" ;;
+    test) packages run && packages inspect && packages claims && packages cross && packages fuzz && packages bench && packages format ;;
+    inspect) echo "python3 python3-jsonschema iproute2 util-linux net-tools lsof tmux nginx-light curl prometheus" ;;
     cross)
         if [ "$(dpkg --print-architecture)" = amd64 ]; then
             echo "libc6-dev-i386 lib32gcc-$(gcc_major)-dev gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user gcc-arm-none-eabi"

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "look.h"
 
+#include "inspect/say.h"
+
 #include <lastack/info.h>
 
 #include <langinfo.h>
@@ -51,26 +53,9 @@ int look_width(const char *text) {
     return width;
 }
 
-/* The bytes of the UTF-8 character that begins here; 0: none does (RFC 3629, 4). */
-static size_t utf8_length(const unsigned char *at) {
-    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < len; i++)
-        if ((at[i] & 0xc0) != 0x80) return 0;
-    bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-    bool beyond = (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f);
-    /* U+FFFE and U+FFFF are no characters of XML. */
-    bool none = at[0] == 0xef && at[1] == 0xbf && at[2] > 0xbd;
-    return overlong || beyond || none ? 0 : len;
-}
-
 char *look_clean(const char *text) {
     char *copy = strdup(text);
-    for (unsigned char *at = (unsigned char *)copy; at && *at;) {
-        size_t len = utf8_length(at);
-        bool control = *at == 0x7f || (*at < 0x20 && *at != '\n' && *at != '\t');
-        if (!len || control) *at = '?';
-        at += len && !control ? len : 1;
-    }
+    if (copy) say_clean(copy);
     return copy;
 }
 

@@ -81,6 +81,7 @@ struct la_conn_info {
     enum la_state state;
     la_time since;              /* When it entered this state. */
     bool compact;               /* A record (TIME_WAIT, orphaned FIN_WAIT_2, SYN_RCVD), not a connection. */
+    bool queued;                /* In its listener's accept queue: la_accept has not given it out yet. */
     bool read_shut, write_shut; /* shutdown() in that direction was called. */
     bool fin_received, fin_sent, fin_acked;
     bool eof_read;                /* The owner has seen end of file. */
@@ -94,12 +95,15 @@ struct la_conn_info {
     bool timestamps, sack, wscale, ecn; /* What both ends agreed on. */
     uint8_t snd_wscale, rcv_wscale;
     la_time data_at;              /* When the peer's latest data came; 0: none has. */
+    la_time heard_at;             /* When its latest segment came, to the millisecond; 0: none has. */
     uint32_t path_mtu, own_mss;   /* Bytes of IP packet; the MSS that our SYN offered. */
     la_time srtt, rttvar, rto;    /* 0 before the first sample */
     uint32_t retransmits;         /* Segments sent again, ever. */
     uint8_t backoff;              /* Consecutive timeouts of the current timer. */
+    uint8_t probes;               /* Keepalive or window probes in a row that nobody answered. */
     uint64_t bytes_in, bytes_out; /* Delivered in order; acknowledged. */
     uint32_t segs_in, segs_out;
+    uint32_t refused;  /* For a listener: segments dropped because its accept queue was full. */
     uint32_t memory;   /* Bytes of buffers held. */
     unsigned nhistory; /* The latest moves, oldest first. */
     struct la_move history[LA_HISTORY];

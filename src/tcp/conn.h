@@ -422,6 +422,7 @@ struct tcp_listener {
     uint32_t first, last, queued; /* The accept queue, through bind_next and bind_prev. */
     struct list embryos;          /* Oldest first. */
     uint32_t nembryos;
+    uint32_t refused;  /* Segments dropped because the accept queue was full. */
     la_time cookie_at; /* When the last SYN cookie was sent. */
     bool cookies;      /* Whether one ever was. */
 };
@@ -429,6 +430,8 @@ int tcp_listen_open(struct tcp_conn *c, int backlog);
 void tcp_listen_close(struct tcp_conn *c);
 void tcp_listen_input(struct tcp_conn *listener, struct tcp_in *in, const struct iss_floor *floor);
 bool tcp_accept_full(const struct tcp_conn *listener);
+/* A segment is not taken because the accept queue is full. */
+void tcp_accept_refuse(struct tcp_conn *listener);
 void tcp_accept_put(struct tcp_conn *listener, struct tcp_conn *c);
 struct tcp_conn *tcp_accept_take(struct tcp_conn *listener);
 

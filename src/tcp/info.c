@@ -19,6 +19,11 @@ static void fill_history(const struct tcp_conn *c, struct la_conn_info *info) {
     if (info->nhistory) info->since = info->history[info->nhistory - 1].at;
 }
 
+/* The time of a mark of tcp_clock_ms. */
+static la_time time_of(const struct tcp_conn *c, uint32_t mark) {
+    return c->tcp->env->now - (tcp_clock_ms(c->tcp) - mark) * LA_MS;
+}
+
 static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->snd_una = c->snd_una.n;
     info->snd_nxt = c->snd_nxt.n;
@@ -37,19 +42,21 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->snd_wscale = c->snd_wscale;
     info->rcv_wscale = c->rcv_wscale;
     info->path_mtu = c->path.mtu;
-    uint32_t ago = tcp_clock_ms(c->tcp) - c->data_at;
-    if (c->bytes_in || c->ooo.count) info->data_at = c->tcp->env->now - ago * LA_MS;
+    if (c->bytes_in || c->ooo.count) info->data_at = time_of(c, c->data_at);
+    if (c->segs_in) info->heard_at = time_of(c, c->heard_at);
     if (c->path.mtu) info->own_mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
     info->srtt = c->srtt_us * LA_US;
     info->rttvar = c->rttvar_us * LA_US;
     info->rto = tcp_rto(c);
     info->backoff = c->backoff;
+    info->probes = c->probes;
 }
 
 static void fill_queues(const struct tcp_conn *c, struct la_conn_info *info) {
     if (c->listen) {
         info->recv_queue = c->listen->queued;
         info->send_queue = c->listen->backlog;
+        info->refused = c->listen->refused;
         return;
     }
     bool unacked = seq_lt(c->snd_una, c->snd_end);
@@ -67,6 +74,7 @@ static void fill_conn(const struct tcp_conn *c, struct la_conn_info *info) {
     info->local = (struct la_endpoint){c->key.local, c->key.local_port, c->zone};
     info->peer = (struct la_endpoint){c->key.peer, c->key.peer_port, c->zone};
     info->state = (enum la_state)c->state;
+    info->queued = c->is.queued;
     info->read_shut = c->is.read_shut;
     info->write_shut = c->is.fin_queued;
     info->fin_received = c->is.fin_received;

@@ -26,6 +26,11 @@ int tcp_listen_open(struct tcp_conn *c, int backlog) {
 
 bool tcp_accept_full(const struct tcp_conn *listener) { return listener->listen->queued > listener->listen->backlog; }
 
+void tcp_accept_refuse(struct tcp_conn *listener) {
+    listener->listen->refused++;
+    env_drop(listener->tcp->env, LA_D_ACCEPT_FULL);
+}
+
 void tcp_accept_put(struct tcp_conn *listener, struct tcp_conn *c) {
     struct tcp_listener *l = listener->listen;
     c->is.queued = 1;
@@ -77,7 +82,7 @@ static void ack_arrives(struct tcp_conn *listener, struct tcp_in *in) {
     bool expected = l->cookies && tcp->env->now - l->cookie_at < 128 * LA_SECOND && !(s->flags & TCP_SYN);
     if (expected && tcp_cookie_check(tcp, &e.key, e.irs, e.iss, &e.peer_mss)) {
         if (tcp_accept_full(listener)) {
-            env_drop(tcp->env, LA_D_ACCEPT_FULL);
+            tcp_accept_refuse(listener);
             return;
         }
         e.zone = tcp_zone_of(in);
@@ -103,7 +108,7 @@ void tcp_listen_input(struct tcp_conn *listener, struct tcp_in *in, const struct
     } else if ((flags & TCP_FIN) && listener->tcp->params.drop_synfin) {
         env_drop(env, LA_D_SYN_FIN);
     } else if (tcp_accept_full(listener)) {
-        env_drop(env, LA_D_ACCEPT_FULL);
+        tcp_accept_refuse(listener);
     } else {
         tcp_embryo_new(listener, in, floor);
     }

@@ -265,7 +265,7 @@ bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in) {
         env_drop(tcp->env, LA_D_ACK_FUTURE);
         tcp_reply_rst(tcp, in);
     } else if (tcp_accept_full(listener)) {
-        env_drop(tcp->env, LA_D_ACCEPT_FULL);
+        tcp_accept_refuse(listener);
         if (!tcp->params.abort_on_overflow) return true;
         tcp_reply_rst(tcp, in);
         fail(tcp, e, LA_D_ACCEPT_FULL, LA_CAUSE_STACK, LA_D_ACCEPT_FULL);

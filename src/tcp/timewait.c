@@ -334,7 +334,7 @@ static enum tw_answer syn(struct tcp *tcp, uint32_t index, struct tcp_in *in, st
     struct tcp_conn *listener = tcp_find_listener(tcp, &in->key, in->datagram->iface);
     bool wanted = only_syn && !r->fin_wait_2 && listener;
     if (wanted && tcp_accept_full(listener)) { /* As without a record: the peer will ask again. */
-        env_drop(tcp->env, LA_D_ACCEPT_FULL);
+        tcp_accept_refuse(listener);
         return TW_DONE;
     }
     if (wanted && newer_syn(r, &in->seg)) {

@@ -49,11 +49,36 @@ static void the_three_marks_of_each_fin(void **state) {
 
 static void a_listener_shows_its_queue_and_backlog(void **state) {
     struct tcp_unit *u = *state;
-    struct tcp_conn *l = tu_listener(u, TU_PORT, 7);
+    struct tcp_conn *l = tu_listener(u, TU_PORT, 0), *c = tu_conn(u, LA_ESTABLISHED);
+    struct tcp_key key = tu_key(TU_PORT, 9);
+    struct tcp_in syn = tu_in_key(&key, TU_RCV(0), seq_of(0), TCP_SYN);
+    const struct iss_floor none = {.set = false};
     struct la_conn_info i;
     tcp_info(&u->tcp, l->event.sock, &i);
-    assert_true(i.state == LA_LISTEN && i.recv_queue == 0 && i.send_queue == 7);
+    assert_true(i.state == LA_LISTEN && i.recv_queue == 0 && i.send_queue == 0 && i.refused == 0 && !i.queued);
+    c->is.owned = 0;
+    tcp_accept_put(l, c);
+    tcp_listen_input(l, &syn, &none);
+    tcp_info(&u->tcp, l->event.sock, &i);
+    assert_true(i.recv_queue == 1 && i.refused == 1);
+    for (uint64_t cursor = 0; tcp_info_next(&u->tcp, &cursor, &i);)
+        assert_int_equal(i.queued, i.state == LA_ESTABLISHED);
     tcp_listen_close(l);
+}
+
+static void who_was_heard_when_and_how_often_asked(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct la_conn_info i;
+    tcp_info(&u->tcp, c->event.sock, &i);
+    assert_true(i.heard_at == 0 && i.probes == 0);
+    la_time heard = u->env.now;
+    struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK, 10);
+    tcp_segment(c, &in);
+    tu_pass(u, 3 * LA_SECOND);
+    c->probes = 2;
+    tcp_info(&u->tcp, c->event.sock, &i);
+    assert_true(i.heard_at == heard && i.data_at == heard && i.probes == 2);
 }
 
 /* One of each kind, and an owner's rest of a connection that is a record by now: that is listed once. */
@@ -97,11 +122,9 @@ static void what_time_wait_left_to_an_owner_ends_with_the_record(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TU_TEST(a_snapshot_has_the_connections_numbers),
-        TU_TEST(the_three_marks_of_each_fin),
-        TU_TEST(a_listener_shows_its_queue_and_backlog),
-        TU_TEST(the_walk_meets_everything_once),
-        TU_TEST(what_time_wait_left_to_an_owner_ends_with_the_record),
+        TU_TEST(a_snapshot_has_the_connections_numbers), TU_TEST(the_three_marks_of_each_fin),
+        TU_TEST(a_listener_shows_its_queue_and_backlog), TU_TEST(who_was_heard_when_and_how_often_asked),
+        TU_TEST(the_walk_meets_everything_once),         TU_TEST(what_time_wait_left_to_an_owner_ends_with_the_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
