@@ -28,14 +28,22 @@ static void stopped_acceptor_is_said_to_be_stopped(void **state) {
 
 static void accept_queue_at_its_limit_with_drops_is_a_warning(void **state) {
     (void)state;
+    snap->netns[0].counter[SNAP_C_LISTEN_OVERFLOWS] = 7;
     listen_on_80(2, 2);
     silent("accept-queue-full");
     snap->conns[0].drops = 1;
     assert_int_equal(must("accept-queue-full")->severity, SEVERITY_WARNING);
 }
 
+static void drops_of_the_syn_queue_are_not_the_accept_queues(void **state) {
+    (void)state;
+    listen_on_80(0, 16)->drops = 7;
+    silent("accept-queue-full");
+}
+
 static void past_drops_are_a_note(void **state) {
     (void)state;
+    snap->netns[0].counter[SNAP_C_LISTEN_OVERFLOWS] = 7;
     listen_on_80(0, 128)->drops = 12;
     const struct finding *finding = must("accept-queue-full");
     assert_int_equal(finding->severity, SEVERITY_NOTE);
@@ -135,6 +143,7 @@ int main(void) {
         TEST(full_accept_queue_names_who_should_accept),
         TEST(stopped_acceptor_is_said_to_be_stopped),
         TEST(accept_queue_at_its_limit_with_drops_is_a_warning),
+        TEST(drops_of_the_syn_queue_are_not_the_accept_queues),
         TEST(past_drops_are_a_note),
         TEST(slow_accept_counts_connections_that_wait_long),
         TEST(queued_close_wait_is_another_rules_matter),
