@@ -12,7 +12,15 @@ enum exit_status {
 #define LASTACK_VERSION "0.1.0"
 
 int cmd_drill(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_fix(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
+int cmd_lsof(int argc, char **argv);
+int cmd_netstat(int argc, char **argv);
+int cmd_ss(int argc, char **argv);
 int cmd_states(int argc, char **argv);
 int cmd_tour(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 
 #endif

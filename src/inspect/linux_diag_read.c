@@ -1,12 +1,18 @@
 /* From a message of sock_diag to a connection.
  *
  * The kernel's list mixes four kinds of things, and what their fields mean differs:
- *   whole sockets   have INET_DIAG_SHUTDOWN always, and tcp_info when asked for. Without an inode nobody holds them:
- * those that cannot have been closed yet (ESTABLISHED, CLOSE_WAIT, SYN_RECV) wait in an accept queue, the others are
- * orphans; requests        in a SYN queue: SYN_RECV without attributes; timer and retransmissions are those of the
- * SYN+ACK; records         TIME_WAIT, and FIN_WAIT2 of orphans: timer 3, no attributes but the cookie of the socket
- * they were; listeners       whose queues count connections, and whose socket memory counts drops. Linux counts SYN and
- * FIN as one byte of the queues each. Here queues are bytes of data, and end of file has its own field. */
+ *
+ * Whole sockets always have INET_DIAG_SHUTDOWN, and tcp_info when asked for. Without an inode nobody holds them: those
+ * that cannot have been closed yet (ESTABLISHED, CLOSE_WAIT, SYN_RECV) wait in an accept queue, the others are orphans.
+ *
+ * Requests in a SYN queue are SYN_RECV without attributes; timer and retransmissions are those of the SYN+ACK.
+ *
+ * Records are TIME_WAIT, and FIN_WAIT2 of orphans: timer 3, no attributes, but the cookie of the socket they were.
+ *
+ * Listeners' queues count connections, and their socket memory counts drops.
+ *
+ * Linux counts SYN and FIN as one byte of the queues each. Here queues are bytes of data, and end of file has its own
+ * field. */
 #include "linux_diag.h"
 
 #include <arpa/inet.h>

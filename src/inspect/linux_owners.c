@@ -31,6 +31,7 @@ struct scan {
 };
 
 static bool index_inodes(struct scan *scan) {
+    if (!map_reserve(&scan->by_inode, scan->snap->nconns)) return false;
     for (uint32_t i = 0; i < scan->snap->nconns; i++) {
         uint64_t inode = scan->snap->conns[i].inode;
         if (inode && !map_put(&scan->by_inode, inode, i)) return false;

@@ -143,8 +143,13 @@ la_time ask_forecast(const struct ask *ask, const struct snap_conn *conn) {
     return proc->nfds >= proc->fd_limit ? 0 : step * (proc->fd_limit - proc->nfds);
 }
 
+/* Connections of the one who looks are nobody's trouble. */
+static bool is_wanted(const struct snap *snap, const struct filter *filter, const struct snap_conn *conn) {
+    return !(conn->marks & SNAP_SELF) && filter_matches(filter, snap, conn);
+}
+
 bool ask_selected(const struct ask *ask, const struct snap_conn *conn) {
-    return filter_matches(ask->filter, ask->snap, conn);
+    return is_wanted(ask->snap, ask->filter, conn);
 }
 
 int64_t ask_setting(const struct ask *ask, uint32_t netns, enum snap_setting setting) {
@@ -337,6 +342,6 @@ uint32_t rules_suspects(const struct snap *snap, const struct patience *patience
     uint32_t n = 0;
     *conns = malloc((snap->nconns ? snap->nconns : 1) * sizeof **conns);
     for (uint32_t i = 0; *conns && i < snap->nconns; i++)
-        if (is_suspect(&with, &snap->conns[i]) && filter_matches(filter, snap, &snap->conns[i])) (*conns)[n++] = i;
+        if (is_suspect(&with, &snap->conns[i]) && is_wanted(snap, filter, &snap->conns[i])) (*conns)[n++] = i;
     return n;
 }

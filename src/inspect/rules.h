@@ -105,7 +105,7 @@ la_time ask_forecast(const struct ask *ask, const struct snap_conn *conn);
 /* Makes netns_first and netns_next; the caller frees them. False: memory was refused. */
 bool ask_chains(struct ask *ask);
 
-/* Whether the filter wants this connection. */
+/* Whether the filter wants this connection, which is none of our own. */
 bool ask_selected(const struct ask *ask, const struct snap_conn *conn);
 /* A setting or counter of a namespace; -1 (counter: 0) when unknown. */
 int64_t ask_setting(const struct ask *ask, uint32_t netns, enum snap_setting setting);

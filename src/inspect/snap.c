@@ -331,8 +331,9 @@ static void count_embryos(struct snap *snap) {
 
 /* --- Pairs --- */
 
-static uint64_t tuple_key(const struct la_endpoint *near, const struct la_endpoint *far) {
-    return map_mix(snap_endpoint_key(near), snap_endpoint_key(far));
+/* The same for both ends, which is why the sum. */
+static uint64_t pair_key(const struct snap_conn *conn, uint64_t salt) {
+    return map_mix(snap_endpoint_key(&conn->local) + snap_endpoint_key(&conn->peer), salt);
 }
 
 static bool is_pair(const struct snap_conn *a, const struct snap_conn *b) {
@@ -348,18 +349,20 @@ static bool is_loopback(const struct la_addr *addr) {
 /* Both ends of a loopback connection are in one namespace; other pairs may be in two. */
 static void find_pairs(struct snap *snap) {
     struct map map = {0};
-    bool ok = true;
+    bool ok = map_reserve(&map, snap->nconns / 2); /* Of two that find each other one is in it. */
     for (uint32_t i = 0; i < snap->nconns; i++) snap->conns[i].pair = SNAP_NONE;
     for (uint32_t i = 0; ok && i < snap->nconns; i++) {
         struct snap_conn *conn = &snap->conns[i];
         if (conn->state == LA_LISTEN || !conn->peer.port) continue;
         uint64_t salt = is_loopback(&conn->local.addr) ? (uint64_t)conn->netns + 1 : 0;
-        uint32_t other = map_get(&map, map_mix(tuple_key(&conn->peer, &conn->local), salt));
+        uint64_t key = pair_key(conn, salt);
+        uint32_t other = map_get(&map, key);
         if (other != MAP_NONE && is_pair(conn, &snap->conns[other])) {
             conn->pair = other;
             snap->conns[other].pair = i;
+        } else {
+            ok = map_put(&map, key, i);
         }
-        ok = map_put(&map, map_mix(tuple_key(&conn->local, &conn->peer), salt), i);
     }
     if (!ok) snap->failed = true;
     map_free(&map);

@@ -323,9 +323,9 @@ static void forget_opens(struct track *track, la_time now) {
 
 /* Ends lives that this poll did not show and that no event has touched lately, and makes the maps again. */
 static void bury(struct track *track, la_time now) {
-    map_free(&track->by_cookie);
-    map_free(&track->by_tuple);
-    map_free(&track->by_sock);
+    map_clear(&track->by_cookie);
+    map_clear(&track->by_tuple);
+    map_clear(&track->by_sock);
     track->free_from = track->nlives;
     for (uint32_t i = track->nlives; i-- > 0;) {
         struct life *life = &track->lives[i];

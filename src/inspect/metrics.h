@@ -1,0 +1,26 @@
+/* A snapshot and its findings as metrics for Prometheus: OpenMetrics 1.0, or the older text format 0.0.4. */
+#ifndef INSPECT_METRICS_H
+#define INSPECT_METRICS_H
+
+#include "finding.h"
+
+struct metrics {
+    const struct filter *filter; /* Only connections that it matches are counted; NULL: all. */
+    bool openmetrics;            /* OpenMetrics 1.0; otherwise the text format. */
+    la_time took;                /* To take the snapshot and to diagnose it. */
+    const char *version;         /* Of this program. */
+};
+
+/* How many series there may be of a kind, whatever the host does; what is beyond is counted under "other". */
+enum {
+    METRICS_PROGRAMS = 200, /* Programs by the name, unit and container that they have. */
+    METRICS_NETNS = 100,
+    METRICS_ROUTES = 50,
+    METRICS_LISTENERS = 200,
+    METRICS_PROCESSES = 50, /* What is beyond is left out. */
+};
+
+/* Connections marked SNAP_SELF are left out. False: memory was refused, and the text is not whole. */
+bool metrics_say(struct snap *snap, const struct findings *findings, const struct metrics *how, struct say *out);
+
+#endif
