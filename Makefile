@@ -6,11 +6,11 @@ PRESET ?= asan
 PACKETDRILL ?= packetdrill
 
 .DEFAULT_GOAL := help
-.PHONY: help run test claims mutants sim fuzz bench build cross-drill tidy format clean
-.PHONY: deps-build deps-run deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
+.PHONY: help run test claims mutants sim fuzz bench bench-inspect build cross-drill tidy format clean
+.PHONY: deps-build deps-run deps-inspect deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
 run: deps-run ## The tour: connections between kernel programs and lastack, both ends' states side by side
 	@scripts/build.sh release lastack_tool
@@ -35,6 +35,10 @@ bench: deps-bench ## Speed and size, with lwIP beside it
 	@scripts/build.sh release bench
 	@scripts/bench.sh $(ARGS)
 
+bench-inspect: deps-inspect ## ls, why and watch over 100,000 sockets, with ss beside them
+	@scripts/build.sh release lastack_tool
+	@python3 scripts/bench-inspect.py $(ARGS) build/release/lastack
+
 build: deps-build ## The library and the command, in build/release
 	@scripts/build.sh release
 
@@ -54,5 +58,5 @@ format: deps-format ## clang-format over everything
 clean: ## Removes build/
 	rm -rf build
 
-deps-build deps-run deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format: deps-%:
+deps-build deps-run deps-inspect deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format: deps-%:
 	@scripts/deps.sh $*

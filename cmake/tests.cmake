@@ -96,7 +96,7 @@ endif()
 
 # The verbs that look at the host: each script makes its own namespaces, and skips where it may not.
 if(NOT LASTACK_CROSS AND Python3_FOUND)
-  foreach(name IN ITEMS ls zoo fix watch export inspect-json)
+  foreach(name IN ITEMS ls zoo fix watch watch-log export diagnose inspect-json inspect-race)
     lastack_test(host.${name} host 300 ${Python3_EXECUTABLE} ${scripts}/check-${name}.py $<TARGET_FILE:lastack_tool>)
     set_tests_properties(host.${name} PROPERTIES SKIP_RETURN_CODE 77)
   endforeach()
@@ -152,6 +152,8 @@ lastack_test(check.include check 60 ${Python3_EXECUTABLE} ${scripts}/check-inclu
 lastack_test(check.style check 60 ${Python3_EXECUTABLE} ${scripts}/check-style.py)
 lastack_test(check.format check 60 ${scripts}/check-format.sh)
 lastack_test(check.objects check 60 ${Python3_EXECUTABLE} ${scripts}/check-objects.py ${objects}/lastack.dir)
+lastack_test(check.objects-inspect check 60 ${Python3_EXECUTABLE} ${scripts}/check-objects.py
+  ${objects}/lastack_inspect.dir --hosted)
 lastack_test(check.syscalls check 60 ${Python3_EXECUTABLE} ${scripts}/check-syscalls.py ${objects})
 lastack_test(check.symbols check 60 ${Python3_EXECUTABLE} ${scripts}/check-symbols.py ${PROJECT_BINARY_DIR}/shipped
   $<TARGET_FILE:lastack_packetdrill>)

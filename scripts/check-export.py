@@ -18,6 +18,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # The tree stays as it is.
+import host_rig
+
 COMMAND = None
 CONTRIB = Path(__file__).resolve().parent.parent / "contrib"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -135,6 +138,7 @@ class Printed(unittest.TestCase):
     def test_wrong_usage(self):
         for args in (["--interval", "5"], ["--format", "xml"], ["--listen", "--textfile", "x.prom"], ["--nonsense"],
                      ["--textfile", "x.prom", "--interval", "0"], ["--listen=1.2.3.4.5:1"], ["--listen=70000"],
+                     ["--listen=:9900"],  # Every address must be meant.
                      ["--listen", "--from", "-"], ["nonsense", "=", "1"], ["--textfile", "/nonexistent/x.prom"]):
             self.assertIn("lastack", export(*args, status=2), args)
 
@@ -319,7 +323,7 @@ class Places(unittest.TestCase):
     def test_where_it_listens(self):
         for args, host in ((["--listen"], "127.0.0.1"), (["--listen", "9900"], "127.0.0.1"),
                            (["--listen", "127.0.0.2:9900"], "127.0.0.2"), (["--listen", "[::1]:9900"], "::1"),
-                           (["--listen=:9900"], "::1"), (["--listen=*:9900"], "127.0.0.1"),
+                           (["--listen=[::]:9900"], "::1"), (["--listen=*:9900"], "127.0.0.1"),
                            (["--listen", "state", "established"], "127.0.0.1")):
             process, port = start(*args)
             with socket.create_connection((host, port), timeout=10) as client:
@@ -419,21 +423,24 @@ class Contrib(unittest.TestCase):
         self.assertIn(promtool("check", "config", str(CONTRIB / "prometheus/scrape.yml")), ("", None))
 
 
+class Runbooks(unittest.TestCase):
+    def test_they_exist(self):
+        """An alert names a section, "All rules" besides the row."""
+        text = (CONTRIB.parent / "doc/diagnose.md").read_text()
+        sections = set(re.findall(r"^##+ (.+)$", text, re.M))
+        named = re.findall(r'runbook: "doc/diagnose.md, ([^":]+)(?:: ([^"]+))?"',
+                           (CONTRIB / "prometheus/lastack.rules.yml").read_text())
+        self.assertGreater(len(named), 5)
+        self.assertLessEqual({section for section, _ in named}, sections)
+        self.assertEqual({row for section, row in named if section == "All rules"}, {"{{ $labels.rule }}"})
+
+
 def main():
     global COMMAND
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        print("needs root and unshare: skipped")
-        sys.exit(77)
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     COMMAND = os.path.abspath(sys.argv[1])
-    if "CHECK_EXPORT_INSIDE" not in os.environ:
-        os.environ["CHECK_EXPORT_INSIDE"] = "1"
-        spaces = ["unshare", "--net", "--pid", "--fork", "--mount-proc"]
-        if subprocess.run([*spaces, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
-            spaces = ["unshare", "--net"]  # Slower where other processes have many descriptors.
-        os.execvp("unshare", [*spaces, sys.executable, *sys.argv])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    host_rig.enter()
     stage()
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
 

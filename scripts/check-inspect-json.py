@@ -2,8 +2,8 @@
 """The documents of `ls --json` and `why --json` are what doc/*.schema.json says.
 
 Usage: check-inspect-json.py [COMMAND | DOCUMENT…]   COMMAND is the program lastack, whose two verbs are run on this host;
-anything that ends in .json is a document of either kind. The schemas themselves are always checked: they are valid, and
-every member has a description."""
+anything that ends in .json is a document of one of the kinds. The schemas themselves are always checked: they are valid,
+and every member has a description."""
 import json
 import subprocess
 import sys
@@ -12,7 +12,8 @@ from pathlib import Path
 import jsonschema
 
 DOC = Path(__file__).resolve().parent.parent / "doc"
-SCHEMAS = {"lastack snapshot 1": "snapshot.schema.json", "lastack findings 1": "findings.schema.json"}
+SCHEMAS = {"lastack snapshot 1": "snapshot.schema.json", "lastack findings 1": "findings.schema.json",
+           "lastack fix 1": "fix.schema.json"}
 
 
 def undescribed(schema, path=""):

@@ -11,6 +11,10 @@ import sys
 import tempfile
 import time
 import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True  # The tree stays as it is.
+import host_rig
 
 COMMAND = None
 KEEP = []  # Sockets that must stay open.
@@ -112,6 +116,35 @@ class Habits(unittest.TestCase):
             with self.subTest(args):
                 self.compare("ss", *args)
 
+    def test_filters_mean_what_they_mean_to_ss(self):
+        """Neither "and" nor "or" binds closer there."""
+        for words in ("sport = :8080 or sport = :8081 and dport > :1", "sport != :8081 | sport = :8080 & sport = :8083",
+                      "dport = :8080 and sport > :1 or sport = :8085", "src [::1] or sport = :8080 dst 127.0.0.1",
+                      "not sport = :8080 or src 127.0.0.1 dport > :8000", "src 127.0.0.0/8 and not ( dport le :8081 )",
+                      "state close-wait state fin-wait-2 exclude close-wait sport = :8083 or dport != :1 src [::1]"):
+            with self.subTest(words):
+                self.compare("ss", "-tan", *words.split())
+
+    def test_bound_sockets_are_no_listeners(self):
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 8090))
+            for args in (["ss", "-tln"], ["ss", "-tan"], ["netstat", "-tln"], ["netstat", "-tnla"]):
+                self.compare(*args)
+            self.assertIn(":8090", run("ss", "-tan", "state", "closed"))
+
+    def test_names_stay_in_their_place(self):
+        """A program may call itself anything; scripts cut at spaces and quotes."""
+        with open("/proc/self/comm", "w", encoding="ascii") as comm:
+            comm.write('a b",pid=1')
+        try:
+            users = run("ss", "-Htlnp", "src", ":8080")
+            commands = run("lsof", "-nP", "+c0", "-iTCP:8080", "-sTCP:LISTEN")
+        finally:
+            with open("/proc/self/comm", "w", encoding="ascii") as comm:
+                comm.write("python3")
+        self.assertIn(f'("a b?,pid=1",pid={os.getpid()},', users)
+        self.assertIn('a\\x20b",pid=1 ', commands)
+
     def test_ss_with_timers_and_details(self):
         self.compare("ss", "-tanpo", changes=[TIMER])
         self.compare("ss", "-tane", changes=[TIMER, CGROUP])
@@ -126,7 +159,7 @@ class Habits(unittest.TestCase):
         for args in (["-nP", "-i"], ["-nPi4"], ["-nP", "-i6TCP"], ["-nPiTCP:8080"], ["-nP", "-i", ":8083"],
                      ["-nPi@127.0.0.1:8081"], ["-nPi@[::1]"], ["-nPiTCP", "-sTCP:CLOSE_WAIT"],
                      ["-nPiTCP", "-sTCP:^LISTEN,^ESTABLISHED"], ["-t", "-i:8080"], ["-nP", "-a", "-i", "-p", str(os.getpid())],
-                     ["-nPi", "-FpcfnT"], ["-nPi", "-FpnP0"]):
+                     ["-nPi", "-Tqs"], ["-nPi", "-T"], ["-nPi", "+c", "0"], ["-nPi", "-FpcfnT"], ["-nPi", "-FpnP0"]):
             with self.subTest(args):
                 self.compare("lsof", *args)
         self.assertEqual(run("lsof", "-i:1", status=1), "")
@@ -140,7 +173,7 @@ class Habits(unittest.TestCase):
 
     def test_what_is_not_tcp_is_refused(self):
         for args in (["ss", "-u"], ["ss", "-x"], ["ss", "-K"], ["netstat", "-u"], ["netstat", "-r"], ["lsof", "-iUDP"],
-                     ["lsof", "/etc/passwd"], ["ls", "-K"], ["ls", "-x"], ["ls", "--by", "nonsense"],
+                     ["lsof", "/etc/passwd"], ["lsof", "+D", "/"], ["lsof", "+cx", "-i"], ["ls", "-K"], ["ls", "-x"], ["ls", "--by", "nonsense"],
                      ["ls", "--sort", "count"], ["ls", "--by", "state", "--json"], ["ls", "dport", "=", ":99999"]):
             with self.subTest(args):
                 self.assertEqual(run(*args, status=2), "")
@@ -209,6 +242,45 @@ class Ls(unittest.TestCase):
         self.assertEqual((row["INODE"], row["COOKIE"]), cookie.groups())
         self.assertIn("check-ls.py", row["COMMAND"])
 
+    def test_a_terminal_is_never_too_narrow(self):
+        script = shutil.which("script") or self.skipTest("no script here")
+        for width in (40, 59, 60, 80, 133, 300):
+            words = f"stty cols {width}; {COMMAND} ls -a; {COMMAND} ls -a --by program,state 2>/dev/null"
+            shown = run(script, "-qec", words, "/dev/null", tool=True)
+            shown = re.sub(r"\x1b\[[\d;]*m", "", shown)
+            widest = max(len(line) for line in shown.splitlines() if not line.startswith("lastack"))
+            self.assertLessEqual(widest, width)
+
+    def test_a_full_disk_is_told(self):
+        for args in (["ls"], ["ls", "--json"], ["ss", "-tan"], ["netstat", "-tan"], ["lsof", "-i"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([COMMAND, *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(done.returncode, 2, args)
+            self.assertIn("standard output", done.stderr)
+
+    def test_json_tells_elsewhere_what_is_told_here(self):
+        document = run("ls", "--json")
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(document)
+            file.flush()
+            done = [subprocess.run([COMMAND, "why", "--json", *args], capture_output=True, text=True, check=False)
+                    for args in ([], ["--from", file.name])]
+        here, there = ([(finding["id"], finding.get("pid"), finding["count"], finding["severity"])
+                        for finding in json.loads(one.stdout)["findings"]] for one in done)
+        self.assertEqual(here, there)
+        self.assertEqual(done[0].returncode, done[1].returncode)
+        self.assertTrue([1 for finding in there if finding[0].startswith("close-wait-")])
+
+    def test_json_is_what_its_schema_says(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("no jsonschema here")
+        schema = Path(__file__).resolve().parent.parent / "doc/snapshot.schema.json"
+        document = json.loads(run("ls", "--json"))
+        jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(document)
+        self.assertIn("inet6", {mark for conn in document["connections"] for mark in conn.get("marks", [])})
+
     def test_json_is_read_back(self):
         document = json.loads(run("ls", "--json"))
         self.assertEqual(document["format"], "lastack snapshot 1")
@@ -223,20 +295,11 @@ class Ls(unittest.TestCase):
 
 def main():
     global COMMAND
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        print("needs root and unshare: skipped")
-        sys.exit(77)
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    if "CHECK_LS_INSIDE" not in os.environ:
-        os.environ["CHECK_LS_INSIDE"] = "1"
-        spaces = ["unshare", "--net", "--pid", "--fork", "--mount-proc"]
-        if subprocess.run([*spaces, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
-            spaces = ["unshare", "--net"]  # Slower where other processes have many descriptors.
-        os.execvp("unshare", [*spaces, sys.executable, *sys.argv])
+    host_rig.enter()
     COMMAND = os.path.abspath(sys.argv[1])
     os.environ["LC_ALL"] = "C"
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     shared = stage()
     program = unittest.main(argv=sys.argv[:1], exit=False)
     os.kill(shared, 9)

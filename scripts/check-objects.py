@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The core holds no writable data and needs nothing but mem*.
 
-Usage: check-objects.py FOLDER [--freestanding]   FOLDER holds the core's object files. Freestanding objects may also need
-the compiler's own library (64-bit division and the like: names that begin with two underscores)."""
+Usage: check-objects.py FOLDER [--freestanding | --hosted]   FOLDER holds the object files of the core, or of another part.
+Freestanding objects may also need the compiler's own library (64-bit division and the like: names that begin with two
+underscores), hosted ones anything."""
 import sys
 
 import elf
@@ -10,7 +11,7 @@ import elf
 ALLOWED = {"memcpy", "memmove", "memset", "memcmp", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
 
 
-def main(folder, freestanding):
+def main(folder, freestanding, hosted):
     files = elf.objects(folder)
     if not files:
         sys.exit(f"{folder}: no object files")
@@ -25,13 +26,13 @@ def main(folder, freestanding):
             print(f"{short}: {name} is a common symbol: writable data")
             bad += 1
         for name in sorted(elf.undefined(file) - ours - ALLOWED):
-            if freestanding and name.startswith("__"):
+            if hosted or (freestanding and name.startswith("__")):
                 continue
             print(f"{short}: needs {name}")
             bad += 1
     if bad:
         sys.exit(1)
-    print(f"{len(files)} object files: no writable data, nothing needed but mem*")
+    print(f"{len(files)} object files: no writable data" + ("" if hosted else ", nothing needed but mem*"))
 
 
-main(sys.argv[1], "--freestanding" in sys.argv[2:])
+main(sys.argv[1], "--freestanding" in sys.argv[2:], "--hosted" in sys.argv[2:])

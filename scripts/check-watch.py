@@ -3,19 +3,19 @@
 terminal is given back however it ends. Usage: check-watch.py COMMAND [TEST…]
 
 It stages its connections in namespaces of its own. Exit status: 77 when not root, or without tmux."""
-import fcntl
 import os
 import re
-import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
+
+sys.dont_write_bytecode = True  # The tree stays as it is.
+import host_rig
 
 COMMAND = None
 WIDTH, HEIGHT = 100, 30
@@ -365,27 +365,11 @@ class Watch(unittest.TestCase):
         self.assertNotIn("\x1b", out)
 
 
-def bring_up_loopback():
-    with socket.socket() as any_socket:
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sH14x", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS: up, running
-
-
 def main():
     global COMMAND
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    if os.geteuid() or not shutil.which("tmux"):
-        print("needs root, for a network namespace, and tmux")
-        sys.exit(77)
-    if os.environ.get("LASTACK_CHECK_WATCH") != "inside":
-        # Among few processes: how often owners are looked for depends on how many there are.
-        unshare = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode:
-            print("needs namespaces of network and processes")
-            sys.exit(77)
-        os.environ["LASTACK_CHECK_WATCH"] = "inside"
-        os.execvp("unshare", [*unshare, sys.executable, *sys.argv])
-    bring_up_loopback()
+    host_rig.enter("tmux", few_processes=True)  # How often owners are looked for depends on how many there are.
     COMMAND = os.path.abspath(sys.argv[1])
     names = [name if "." in name else f"Watch.{name}" for name in sys.argv[2:] if not name.startswith("-")]
     options = [name for name in sys.argv[2:] if name.startswith("-")]

@@ -19,6 +19,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+sys.dont_write_bytecode = True  # The tree stays as it is.
 from zoo_run import SETTLE, SKIP, Animal, Trouble, animals, compile_all
 
 FORMAT = "lastack findings 1"

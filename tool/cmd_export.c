@@ -40,8 +40,9 @@ struct options {
 struct exporter {
     const struct options *options;
     struct track *track; /* NULL: there is only one look. */
-    uint16_t port;       /* Our own; 0: none. */
-    la_time looked;      /* When; 0: never. */
+    struct metrics_past past;
+    uint16_t port;  /* Our own; 0: none. */
+    la_time looked; /* When; 0: never. */
     struct say text[NFORMATS];
 };
 
@@ -55,7 +56,7 @@ static void usage(FILE *to) {
           "descriptors. Prints them once, serves them over HTTP, or writes them into a file.\n"
           "\n"
           "  --listen [[ADDRESS:]PORT]\n"
-          "                   answers GET /metrics; without more at 127.0.0.1:9811. :PORT is every address\n"
+          "                   answers GET /metrics; without more at 127.0.0.1:9811. *:PORT is every address\n"
           "  --textfile PATH  replaces this file whole, for node_exporter's textfile collector (PATH ends in .prom)\n"
           "  --interval SECONDS\n"
           "                   writes the file again and again; without it once\n"
@@ -167,7 +168,8 @@ static void mark_own(const struct exporter *exporter, struct snap *snap) {
 
 static bool write_metrics(struct exporter *exporter, struct snap *snap, const struct findings *findings,
                           la_time began) {
-    struct metrics how = {.filter = exporter->options->source.filter, .version = LASTACK_VERSION};
+    struct metrics how = {
+        .filter = exporter->options->source.filter, .version = LASTACK_VERSION, .past = &exporter->past};
     how.took = clock_now() - began;
     for (unsigned i = 0; i < NFORMATS; i++) {
         say_free(&exporter->text[i]);

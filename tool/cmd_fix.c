@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "fix_report.h"
@@ -17,6 +18,9 @@
 #define MAX_DEFAULT 100
 #define MAX_MOST 10000000
 #define SECONDS_MOST 86400
+
+const struct cure_options fix_usual = {
+    .user_timeout = 10 * LA_SECOND, .wait = 2 * LA_SECOND, .keep_idle = 1, .keep_interval = 1, .keep_probes = 3};
 
 static void usage(FILE *to) {
     fputs(
@@ -59,7 +63,7 @@ static int complain(const char *text) {
 struct request {
     struct fix fix;
     struct source source;
-    bool yes, wait_given;
+    bool yes;
     struct target *targets; /* NULL: the words are a filter. */
     size_t ntargets;
 };
@@ -136,7 +140,7 @@ static bool take_option(struct request *request, int option) {
     case OPTION_YES: request->yes = true; return true;
     case OPTION_JSON: fix->json = true; return true;
     case OPTION_USER_TIMEOUT: return set_seconds(option, optarg, &options->user_timeout);
-    case OPTION_WAIT: request->wait_given = true; return set_seconds(option, optarg, &options->wait);
+    case OPTION_WAIT: fix->wait_given = true; return set_seconds(option, optarg, &options->wait);
     /* The kernel's own limits. */
     case OPTION_IDLE: return set_number(option, optarg, 32767, &options->keep_idle);
     case OPTION_INTERVAL: return set_number(option, optarg, 32767, &options->keep_interval);
@@ -221,7 +225,7 @@ static int read_arguments(struct request *request, int argc, char **argv) {
     const char *wrong = contradiction(request);
     if (wrong) return complain(wrong);
     struct cure_options *options = &request->fix.options;
-    if (request->fix.cure == CURE_KEEPALIVE && !request->wait_given)
+    if (request->fix.cure == CURE_KEEPALIVE && !request->fix.wait_given)
         options->wait = (options->keep_idle + (la_time)options->keep_interval * options->keep_probes + 1) * LA_SECOND;
     return -1;
 }
@@ -245,7 +249,8 @@ static bool is_named(struct request *request, const struct snap_conn *conn) {
     bool named = false;
     for (size_t i = 0; i < request->ntargets; i++) {
         if (!fix_target_is(request->fix.snap, conn, &request->targets[i])) continue;
-        request->targets[i].found = named = true;
+        request->targets[i].found++;
+        named = true;
     }
     return named;
 }
@@ -265,6 +270,15 @@ static bool is_filtered(struct request *request, const struct snap_conn *conn) {
     return false;
 }
 
+/* Whoever has a connection for its standard input would cut itself off. */
+static void mark_own(struct snap *snap) {
+    for (uint32_t i = 0; i < snap->nowners; i++) {
+        const struct snap_owner *owner = &snap->owners[i];
+        if (owner->proc < snap->nprocs && owner->conn < snap->nconns && snap->procs[owner->proc].pid == getpid())
+            snap->conns[owner->conn].marks |= SNAP_SELF;
+    }
+}
+
 static bool choose_all(struct request *request) {
     struct fix *fix = &request->fix;
     size_t room = 0;
@@ -274,6 +288,15 @@ static bool choose_all(struct request *request) {
         if (wanted && !choose(fix, i, &room)) return false;
     }
     return true;
+}
+
+/* What was not found may be among these. */
+static void say_blinds(const struct snap *snap) {
+    for (uint32_t i = 0; i < snap->nblinds; i++) {
+        const struct snap_blind *blind = &snap->blinds[i];
+        fprintf(stderr, "lastack fix: not seen: %s%s%s\n", blind->what, blind->need ? ": " : "",
+                blind->need ? blind->need : "");
+    }
 }
 
 /* Says which sockets were not found. How many. */
@@ -289,7 +312,22 @@ static size_t say_missing(const struct request *request) {
                     ? ""
                     : ", or be in another network namespace (--all-netns)");
     }
+    if (missing) say_blinds(request->fix.snap);
     return missing;
+}
+
+/* Two ends may be those of several: in other namespaces, on other interfaces. */
+static bool say_ambiguous(const struct request *request) {
+    bool any = false;
+    for (size_t i = 0; i < request->ntargets; i++) {
+        const struct target *target = &request->targets[i];
+        if (target->found < 2) continue;
+        any = true;
+        fprintf(stderr,
+                "lastack fix: %zu connections are %s%s%s; leave out --yes to see them, and name those that are meant\n",
+                target->found, target->words[0], target->words[1] ? " " : "", target->words[1] ? target->words[1] : "");
+    }
+    return any;
 }
 
 static void say_none(const struct fix *fix) {
@@ -297,8 +335,7 @@ static void say_none(const struct fix *fix) {
         fprintf(stderr, "lastack fix: %zu match, but --%s cannot help there; of the first: %s\n", fix->left_out,
                 cure_name(fix->cure), fix->why_not);
     else if (fix->listeners)
-        fprintf(stderr, "lastack fix: only listeners match (%zu); --reset with the listener's own SOCKET ends one\n",
-                fix->listeners);
+        fprintf(stderr, "lastack fix: only listeners match (%zu): %s\n", fix->listeners, fix_ender(fix));
     else
         fputs("lastack fix: no connection matches\n", stderr);
 }
@@ -318,8 +355,14 @@ static void reset_in_stack(struct fix *fix) {
     for (size_t i = 0; i < fix->n; i++) {
         struct cured *cured = &fix->list[i];
         const struct snap_conn *conn = &fix->snap->conns[cured->conn];
+        const char *no = cure_objection(CURE_RESET, fix->snap, conn);
         char why[256] = "";
-        bool done = control_reset(fix->source->stack, &conn->local, &conn->peer, why, sizeof why);
+        if (no) {
+            say(&cured->said, "Nothing was done: %s.\n", no);
+            cured->result = CURE_REFUSED;
+            continue;
+        }
+        bool done = control_reset(fix->source->stack, conn, why, sizeof why);
         cured->result = done ? CURED : CURE_REFUSED;
         say(&cured->said, done ? "The stack ended it.\n" : "The stack did not end it: %s\n", why);
     }
@@ -338,12 +381,15 @@ static int act(struct fix *fix) {
 static int fix_snap(struct request *request, struct snap *snap) {
     struct fix *fix = &request->fix;
     fix->snap = snap;
+    if (source_is_host(&request->source)) mark_own(snap);
     if (!choose_all(request)) return complain("there is no memory");
     bool missing = say_missing(request) > 0;
     if (!fix->n) {
         if (!request->targets) say_none(fix);
+        if (fix->json && !fix_report(fix)) return complain("there is no memory");
         return EXIT_OTHERWISE;
     }
+    if (request->yes && say_ambiguous(request)) return EXIT_UNABLE;
     if (fix->n > fix->max) {
         fprintf(stderr, "lastack fix: these are %zu connections, more than %u; if all are meant, say --max %zu\n",
                 fix->n, fix->max, fix->n);
@@ -362,17 +408,12 @@ static int fix_snap(struct request *request, struct snap *snap) {
 
 int cmd_fix(int argc, char **argv) {
     struct request request = {
-        .fix = {.cure = NCURES,
-                .max = MAX_DEFAULT,
-                .options = {.user_timeout = 10 * LA_SECOND,
-                            .wait = 2 * LA_SECOND,
-                            .keep_idle = 1,
-                            .keep_interval = 1,
-                            .keep_probes = 3}},
+        .fix = {.cure = NCURES, .max = MAX_DEFAULT, .options = fix_usual},
         .source = {.verb = "fix"},
     };
     request.fix.source = &request.source;
     int status = read_arguments(&request, argc, argv);
+    request.source.whole = !request.yes; /* Whether the other end is here decides which cure is of use. */
     if (status < 0) {
         struct snap *snap = source_snap(&request.source, LINUX_MEASURED | LINUX_OWNERS, &status);
         if (snap) status = fix_snap(&request, snap);

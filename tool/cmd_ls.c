@@ -138,15 +138,11 @@ static unsigned parts_of(const struct options *options) {
 
 /* --- Output --- */
 
-static bool list_json(const struct snap *snap, const struct filter *filter) {
-    struct say out = {0};
-    bool written = snap_json_write(snap, filter, &out) && out.text;
-    if (written) {
-        fwrite(out.text, 1, out.len, stdout);
-        if (out.len && out.text[out.len - 1] != '\n') putchar('\n');
-    }
-    say_free(&out);
-    return written;
+/* What standard output did not take is told at the end of the program. */
+static bool put(void *arg, const char *text, size_t len) {
+    (void)arg;
+    fwrite(text, 1, len, stdout);
+    return true;
 }
 
 static bool list_groups(const struct options *options, const struct snap *snap, const uint32_t *conns, uint32_t n) {
@@ -172,7 +168,7 @@ static bool list_conns(const struct options *options, const struct snap *snap, u
 }
 
 static bool list(const struct options *options, const struct snap *snap) {
-    if (options->json) return list_json(snap, options->source.filter);
+    if (options->json) return snap_json_put(snap, options->source.filter, put, NULL);
     uint32_t n, *conns = ss_select(snap, &options->source, &options->ss, &n);
     bool listed = conns && (options->by.n ? list_groups(options, snap, conns, n) : list_conns(options, snap, conns, n));
     free(conns);
@@ -195,6 +191,8 @@ int cmd_ls(int argc, char **argv) {
     bool read = read_options(argc, argv, &options);
     struct snap *snap = read ? source_snap(&options.source, parts_of(&options), &status) : NULL;
     if (snap) {
+        /* Only here can it be seen, and the document is for a diagnosis elsewhere. */
+        if (options.json && snap->owners_known) source_look_closely(&options.source, &(struct patience){0}, snap);
         status = list(&options, snap) && !snap->failed ? EXIT_AS_SCRIPTED : EXIT_UNABLE;
         fflush(stdout);
         if (status) fputs("lastack ls: not enough memory: connections are missing\n", stderr);

@@ -10,12 +10,12 @@
 #include "source.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COMMAND_WIDTH 9
+#define COMMAND_WHOLE 1000
 #define EXIT_NOTHING_FOUND 1 /* Scripts ask for it: lsof -i :80 || start. */
 
 struct options {
@@ -23,11 +23,14 @@ struct options {
     struct lsof_select select;
     bool terse, numeric_users;
     const char *fields; /* NULL: a table. */
+    const char *told;   /* Letters of what is told of a connection: s its state, q its queues. */
+    int command_width;
 };
 
 static void usage(FILE *to) {
     fputs("usage: lastack lsof [-i [46][TCP][@HOST][:PORT,…]] [-s TCP:STATE,…] [-p PID,…] [-u USER,…] [-c COMMAND]\n"
-          "                    [-a] [-t] [-F [FIELDS]] [-nPlw] [--netns NAME | --all-netns | --stack PATH | --from "
+          "                    [-a] [-t] [-F [FIELDS]] [-T[qs]] [+c WIDTH] [-nPlw] [--netns NAME | --all-netns | "
+          "--stack PATH | --from "
           "FILE]\n"
           "\n"
           "Lists TCP sockets in the layout of lsof(8), with its options. Hosts and ports are numbers.\n"
@@ -67,8 +70,19 @@ static bool take_long(struct options *options, char letter, const char *rest, ch
     case 'u': return lsof_read_users(&options->select, text);
     case 'c': return lsof_read_command(&options->select, text);
     case 'F': options->fields = text ? text : "pcuLRftadoPnT"; return true;
-    default: return true; /* -T: what it adds is not here. */
+    default: options->told = text ? text : ""; return true;
     }
+}
+
+/* +c WIDTH, and what else begins with a plus sign: it would add what is not listed here. */
+static bool take_plus(struct options *options, const char *letters, char ***next) {
+    if (*letters != 'c') return wrong(letters, "it lists TCP sockets, and has no option +");
+    const char *text = argument(letters + 1, true, next);
+    char *end = NULL;
+    unsigned long width = text ? strtoul(text, &end, 10) : 0;
+    if (!text || *text < '0' || *text > '9' || *end) return wrong("", "+c wants the width of COMMAND, 0: all of it");
+    options->command_width = width && width < COMMAND_WHOLE ? (int)width : COMMAND_WHOLE;
+    return true;
 }
 
 /* A word of letters: "-nPi:80". */
@@ -114,17 +128,17 @@ static bool take_word(struct options *options, const char *word, char ***next) {
 }
 
 static bool read_options(char **argv, struct options *options) {
-    *options = (struct options){.source = {.verb = "lsof"}};
+    *options = (struct options){.source = {.verb = "lsof"}, .told = "s", .command_width = COMMAND_WIDTH};
     for (char **next = argv + 1; *next;) {
         const char *word = *next++;
         if (!strncmp(word, "--", 2) && word[2]) {
             if (!take_word(options, word + 2, &next)) return false;
         } else if (*word == '-' && word[1]) {
             if (!take_letters(options, word + 1, &next)) return false;
-        } else if (*word != '+') { /* +c WIDTH and its like change only how lsof looks. */
+        } else if (*word != '+') {
             return wrong(word, "it lists TCP sockets, not files: ");
-        } else if (!strcmp(word, "+c") && *next) {
-            next++;
+        } else if (!take_plus(options, word + 1, &next)) {
+            return false;
         }
     }
     return true;
@@ -187,11 +201,33 @@ static void name_text(char *text, size_t size, const struct snap_conn *conn) {
 #define USER_TEXT 40
 
 static void user_text(char text[USER_TEXT], uint32_t uid, bool numeric) {
-    const struct passwd *user = numeric ? NULL : getpwuid(uid);
-    if (user)
-        snprintf(text, USER_TEXT, "%s", user->pw_name);
-    else
+    if (numeric)
         snprintf(text, USER_TEXT, "%u", uid);
+    else
+        snprintf(text, USER_TEXT, "%s", habit_user(uid));
+}
+
+/* A program's name is one word, whatever it calls itself: a space is written \x20, and whole or not at all. */
+static void command_cell(struct ls_table *table, const char *program, int width) {
+    ls_table_cell(table, "", "%s", "");
+    while (*program && width > 0) {
+        int plain = (int)strcspn(program, " ");
+        if (plain > width) plain = width;
+        ls_table_more(table, "%.*s", plain, program);
+        program += plain;
+        width -= plain + 4;
+        if (*program == ' ' && width >= 0) ls_table_more(table, "\\x20");
+        program += *program == ' ';
+    }
+}
+
+/* " (CLOSE_WAIT QR=1 QS=0)": what -T asks for. */
+static void add_told(struct ls_table *table, const char *told, const struct snap_conn *conn) {
+    bool state = strchr(told, 's') != NULL, queues = strchr(told, 'q') != NULL;
+    if (!state && !queues) return;
+    ls_table_more(table, " (%s%s", state ? habit_state(conn->state) : "", state && queues ? " " : "");
+    if (queues) ls_table_more(table, "QR=%u QS=%u", habit_recv_queue(conn), habit_send_queue(conn));
+    ls_table_more(table, ")");
 }
 
 static bool print_table(const struct options *options, const struct snap *snap, const uint32_t *owners, uint32_t n) {
@@ -217,7 +253,7 @@ static bool print_table(const struct options *options, const struct snap *snap, 
         char name[2 * LA_ADDR_TEXT + 40], user[USER_TEXT];
         name_text(name, sizeof name, conn);
         user_text(user, proc->uid, options->numeric_users);
-        ls_table_cell(&table, "", "%.*s", COMMAND_WIDTH, proc->program);
+        command_cell(&table, proc->program, options->command_width);
         ls_table_cell(&table, "", "%d", (int)proc->pid);
         ls_table_cell(&table, "", "%s", user);
         ls_table_cell(&table, "", "%4du ", (int)owner->fd);
@@ -225,7 +261,8 @@ static bool print_table(const struct options *options, const struct snap *snap, 
         ls_table_cell(&table, "", "%" PRIu64, conn->inode);
         ls_table_cell(&table, "", "0t0");
         ls_table_cell(&table, "", "TCP");
-        ls_table_cell(&table, "", "%s (%s)", name, habit_state(conn->state));
+        ls_table_cell(&table, "", "%s", name);
+        add_told(&table, options->told, conn);
     }
     bool printed = ls_table_print(&table, &look, &style);
     ls_table_free(&table);

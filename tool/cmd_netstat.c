@@ -1,6 +1,6 @@
 /* lastack netstat: the options and the layout of netstat(8)'s list of connections, TCP alone.
  *
- * Its columns are of fixed width, and an address is cut so that its port fits. IPv4 sockets come before IPv6 ones. What
+ * Its columns are of fixed width, and an address is cut so that its port fits. What
  * /proc/net/tcp cannot tell (a listener's backlog) is not told here either. */
 #define _GNU_SOURCE
 #include "cmd.h"
@@ -171,17 +171,15 @@ static void print_row(const struct options *options, const struct snap *snap, co
 }
 
 static void list(const struct options *options, const struct snap *snap, const uint32_t *conns, uint32_t n) {
-    printf("Active Internet connections (%s)\n", options->ss.listening ? "only servers"
-                                                 : options->ss.all     ? "servers and established"
-                                                                       : "w/o servers");
+    printf("Active Internet connections (%s)\n", options->ss.all         ? "servers and established"
+                                                 : options->ss.listening ? "only servers"
+                                                                         : "w/o servers");
     fputs("Proto Recv-Q Send-Q Local Address           Foreign Address         State      ", stdout);
     if (options->extended) fputs(" User       Inode     ", stdout);
     if (options->programs) fputs(" PID/Program name    ", stdout);
     if (options->timers) fputs(" Timer", stdout);
     putchar('\n');
-    for (int six = 0; six < 2; six++)
-        for (uint32_t i = 0; i < n; i++)
-            if (habit_is6(&snap->conns[conns[i]]) == six) print_row(options, snap, &snap->conns[conns[i]]);
+    for (uint32_t i = 0; i < n; i++) print_row(options, snap, &snap->conns[conns[i]]);
 }
 
 int cmd_netstat(int argc, char **argv) {

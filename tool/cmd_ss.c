@@ -53,11 +53,13 @@ static bool read_options(int argc, char **argv, struct source *source, struct ss
 
 /* --- Addresses --- */
 
+/* Whose interface matters is told at the local address alone. */
 static void address_cells(struct ls_table *table, const struct snap_conn *conn, const struct la_endpoint *end) {
     char addr[LA_ADDR_TEXT], name[IF_NAMESIZE] = "";
+    bool zoned = end == &conn->local && end->zone;
     bool six = habit_is6(conn), any = habit_is_any(&end->addr);
     habit_addr(addr, &end->addr);
-    if (end->zone && !if_indextoname((unsigned)end->zone - 1, name)) snprintf(name, sizeof name, "%u", end->zone - 1u);
+    if (zoned && !if_indextoname((unsigned)end->zone - 1, name)) snprintf(name, sizeof name, "%u", end->zone - 1u);
     if (six && any && !(conn->marks & SNAP_V6ONLY))
         ls_table_cell(table, "", "*");
     else if (six)
@@ -73,13 +75,23 @@ static void address_cells(struct ls_table *table, const struct snap_conn *conn, 
 
 /* --- What stands behind them --- */
 
+/* A program may call itself `x",pid=1,fd=3)`: no quote leaves the quotes. */
+static void add_quoted(struct ls_table *table, const char *text) {
+    for (size_t plain = strcspn(text, "\""); plain || *text; plain = strcspn(text, "\"")) {
+        ls_table_more(table, "%.*s%s", (int)plain, text, text[plain] ? "?" : "");
+        text += plain + (text[plain] != '\0');
+    }
+}
+
 static void add_users(struct ls_table *table, const struct snap *snap, const struct snap_conn *conn) {
     if (!conn->nowners) return;
     ls_table_more(table, " users:(");
     for (uint32_t i = conn->nowners; i-- > 0;) { /* ss has the last one first. */
         const struct snap_owner *owner = &snap->owners[conn->first_owner + i];
         const struct snap_proc *proc = &snap->procs[owner->proc];
-        ls_table_more(table, "(\"%s\",pid=%d,fd=%d)%s", proc->program, (int)proc->pid, (int)owner->fd, i ? "," : "");
+        ls_table_more(table, "(\"");
+        add_quoted(table, proc->program);
+        ls_table_more(table, "\",pid=%d,fd=%d)%s", (int)proc->pid, (int)owner->fd, i ? "," : "");
     }
     ls_table_more(table, ")");
 }
@@ -222,7 +234,8 @@ int cmd_ss(int argc, char **argv) {
     } else if (snap) {
         uint32_t n, *conns = ss_select(snap, &source, &options, &n);
         uint32_t states = filter_states(source.filter);
-        struct layout layout = {&options, .kinds = !options.tcp, .states = (states & (states - 1)) != 0};
+        bool implied = options.listening && !options.named; /* -l has a column for it all the same. */
+        struct layout layout = {&options, .kinds = !options.tcp, .states = implied || (states & (states - 1)) != 0};
         status = conns && list(&layout, snap, conns, n) && !snap->failed ? EXIT_AS_SCRIPTED : EXIT_UNABLE;
         if (status) fputs("lastack ss: not enough memory: connections are missing\n", stderr);
         free(conns);

@@ -284,12 +284,13 @@ void export_serve(int listener, int stop, const struct export_pages *pages) {
     for (unsigned i = 0; i < CLIENTS; i++) server->clients[i].fd = -1;
     for (;;) {
         int ready = poll(on, 2 + CLIENTS, prepare(server, stop, on));
+        int64_t now = now_ms(); /* A page may take long to make: what came meanwhile is not late. */
         if (ready < 0 && errno != EINTR) break;
         if (ready > 0 && on[0].revents) break;
         for (unsigned i = 0; ready > 0 && i < CLIENTS; i++)
             if (on[2 + i].revents) work(server, &server->clients[i]);
         for (unsigned i = 0; i < CLIENTS; i++)
-            if (server->clients[i].fd >= 0 && now_ms() >= server->clients[i].until) drop(&server->clients[i]);
+            if (server->clients[i].fd >= 0 && now >= server->clients[i].until) drop(&server->clients[i]);
         if (ready > 0 && on[1].revents) take_clients(server);
     }
     for (unsigned i = 0; i < CLIENTS; i++)
@@ -299,11 +300,12 @@ void export_serve(int listener, int stop, const struct export_pages *pages) {
 
 /* --- Where to listen --- */
 
-/* The address in front of the port; false: it is none. "" and "*" are every address. */
+/* The address in front of the port; false: it is none. Only "*" is every address: to be reached from elsewhere must be
+ * meant. */
 static bool read_address(const char *text, struct la_addr *addr, bool *any) {
     size_t len = strlen(text);
     char inner[64];
-    *any = !*text || !strcmp(text, "*");
+    *any = !strcmp(text, "*");
     if (*any) return true;
     if (!strcmp(text, "localhost")) text = "127.0.0.1";
     if (*text != '[') return la_addr_parse(text, addr);
@@ -349,7 +351,9 @@ int export_listen(const char *where, char *why, size_t size) {
     bool any;
     if (!read_where(where, &to6, &any)) {
         snprintf(why, size,
-                 "\"%s\" is no place to listen: PORT, ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for every address", where);
+                 "\"%s\" is no place to listen: PORT (of 127.0.0.1), ADDRESS:PORT, [ADDRESS]:PORT, or *:PORT for every "
+                 "address",
+                 where);
         return -1;
     }
     bool is4 = IN6_IS_ADDR_V4MAPPED(&to6.sin6_addr);

@@ -15,7 +15,7 @@ struct export_pages {
     void *arg;
 };
 
-/* Listens on "PORT" (of 127.0.0.1), "ADDR:PORT", "[ADDR]:PORT" or ":PORT" (of every address). The descriptor; -1: `why`
+/* Listens on "PORT" (of 127.0.0.1), "ADDR:PORT", "[ADDR]:PORT" or "*:PORT" (every address). The descriptor; -1: `why`
  * (of `size` bytes) says what is wrong. */
 int export_listen(const char *where, char *why, size_t size);
 /* Where it listens, "127.0.0.1:9811", and the port. */

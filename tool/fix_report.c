@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/control.h"
 #include "inspect/say_json.h"
 
 #define COMMAND_SOCKETS 8 /* More are not named one by one in the command that does it. */
@@ -45,9 +46,24 @@ static void say_lines(struct say *out, const char *first, const char *indent, co
     }
 }
 
+/* What it is named by: records and embryos of a stack have no cookie. */
+static void say_name(struct say *out, const struct snap_conn *conn) {
+    if (conn->cookie) {
+        say(out, "sk:%" PRIx64, conn->cookie);
+        return;
+    }
+    control_say_endpoint(out, &conn->local);
+    say(out, " ");
+    control_say_endpoint(out, &conn->peer);
+}
+
 static void say_conn(struct say *out, const struct fix *fix, const struct snap_conn *conn) {
     const struct snap *snap = fix->snap;
-    say(out, "sk:%" PRIx64 "  %s  ", conn->cookie, la_state_name((enum la_state)conn->state));
+    if (conn->cookie) {
+        say_name(out, conn);
+        say(out, "  ");
+    }
+    say(out, "%s  ", la_state_name((enum la_state)conn->state));
     say_endpoint(out, &conn->local);
     if (conn->state != LA_LISTEN) {
         say(out, " - ");
@@ -97,9 +113,30 @@ static void say_word(struct say *out, const char *word) {
     say(out, "'");
 }
 
+static void say_seconds(struct say *out, const char *option, la_time time) {
+    say(out, " --%s %.10g", option, (double)time / (double)LA_SECOND);
+}
+
+static void say_number(struct say *out, const char *option, unsigned value, unsigned usual) {
+    if (value != usual) say(out, " --%s %u", option, value);
+}
+
+static void say_options(struct say *out, const struct fix *fix, enum cure cure) {
+    const struct cure_options *options = &fix->options, *usual = &fix_usual;
+    if (cure == CURE_CLOSE && options->user_timeout != usual->user_timeout)
+        say_seconds(out, "user-timeout", options->user_timeout);
+    if (cure == CURE_KEEPALIVE) {
+        say_number(out, "keepalive-idle", options->keep_idle, usual->keep_idle);
+        say_number(out, "keepalive-interval", options->keep_interval, usual->keep_interval);
+        say_number(out, "keepalive-probes", options->keep_probes, usual->keep_probes);
+    }
+    if (fix->wait_given) say_seconds(out, "wait", options->wait);
+}
+
 /* "lastack fix --close --yes", with where to look. */
 static void say_command(struct say *out, const struct fix *fix, enum cure cure) {
     say(out, "lastack fix --%s --yes", cure_name(cure));
+    say_options(out, fix, cure);
     if (fix->source->all_netns) say(out, " --all-netns");
     if (fix->source->netns) {
         say(out, " --netns");
@@ -122,6 +159,10 @@ static void say_how(struct say *out, const struct fix *fix) {
     }
 }
 
+const char *fix_ender(const struct fix *fix) {
+    return fix->source->stack ? "only its program ends one" : "only --reset with the listener's own SOCKET ends one";
+}
+
 static void say_left_out(struct say *out, const struct fix *fix) {
     if (fix->left_out) {
         say_count(out, fix->left_out, "other connection");
@@ -131,7 +172,7 @@ static void say_left_out(struct say *out, const struct fix *fix) {
     if (fix->listeners) {
         say_count(out, fix->listeners, "listener");
         say(out, fix->listeners == 1 ? " matches" : " match");
-        say(out, " too: only --reset with the listener's own SOCKET ends one.\n");
+        say(out, " too: %s.\n", fix_ender(fix));
     }
 }
 
@@ -147,7 +188,9 @@ static void say_ladder(struct say *out, const struct fix *fix, const struct snap
     }
     say(out, "    To do it: ");
     say_command(out, fix, lowest);
-    say(out, " sk:%" PRIx64 "\n", conn->cookie);
+    say(out, " ");
+    say_name(out, conn);
+    say(out, "\n");
 }
 
 static void say_plan(struct say *out, const struct fix *fix) {
@@ -180,8 +223,11 @@ static void say_plan(struct say *out, const struct fix *fix) {
     }
     say(out, "To do it: ");
     say_command(out, fix, fix->cure);
-    for (size_t i = 0; i < fix->n; i++)
-        if (!cure_objection(fix->cure, fix->snap, conn_at(fix, i))) say(out, " sk:%" PRIx64, conn_at(fix, i)->cookie);
+    for (size_t i = 0; i < fix->n; i++) {
+        if (cure_objection(fix->cure, fix->snap, conn_at(fix, i))) continue;
+        say(out, " ");
+        say_name(out, conn_at(fix, i));
+    }
     say(out, "\n");
 }
 
@@ -285,6 +331,8 @@ static void json_conn(struct say *out, const struct fix *fix, size_t i) {
     say_json_text(out, "state", la_state_name((enum la_state)conn->state));
     json_endpoint(out, "local", &conn->local);
     json_endpoint(out, "peer", &conn->peer);
+    if (conn->netns < fix->snap->nnetns && fix->snap->netns[conn->netns].name)
+        say_json_text(out, "netns", fix->snap->netns[conn->netns].name);
     json_owners(out, fix, conn);
     json_cures(out, fix, conn);
     if (fix->acted) {

@@ -6,13 +6,16 @@
 #include "look.h"
 #include "source.h"
 
+/* What holds where no option says otherwise. */
+extern const struct cure_options fix_usual;
+
 struct fix {
     const struct source *source;
     const struct snap *snap;
     struct cure_options options;
     enum cure cure; /* NCURES: none was named. */
     bool acted;     /* list[].result and said are filled in. */
-    bool json;
+    bool json, wait_given;
     uint32_t max;       /* Connections at most. */
     struct cured *list; /* The connections that were chosen. */
     size_t n;
@@ -23,6 +26,9 @@ struct fix {
 
 /* False: memory was refused. */
 bool fix_report(const struct fix *fix);
+
+/* Who can end a listener: what to do about those that a filter matched. */
+const char *fix_ender(const struct fix *fix);
 
 /* How many have this result. */
 size_t fix_count(const struct fix *fix, enum cure_result result);

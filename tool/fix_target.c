@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/control.h"
+
 bool fix_number(const char **text, int base, uint64_t most, uint64_t *number) {
     char *end;
     bool starts = base == 16 ? strspn(*text, "0123456789abcdefABCDEF") > 0 : **text >= '0' && **text <= '9';
@@ -38,27 +40,11 @@ static bool read_descriptor(const char *word, struct target *target) {
     return true;
 }
 
-/* "10.0.0.1:80", "[::1]:80" */
-static bool read_endpoint(const char *word, struct la_endpoint *endpoint) {
-    char addr[LA_ADDR_TEXT];
-    uint64_t port;
-    bool bracketed = *word == '[';
-    const char *end = bracketed ? strchr(word, ']') : strchr(word, ':');
-    if (!end) return false;
-    const char *from = word + bracketed, *rest = end + bracketed;
-    size_t len = (size_t)(end - from);
-    if (len >= sizeof addr || *rest++ != ':') return false;
-    memcpy(addr, from, len);
-    addr[len] = '\0';
-    if (!la_addr_parse(addr, &endpoint->addr) || !fix_number(&rest, 10, UINT16_MAX, &port) || *rest) return false;
-    endpoint->port = (uint16_t)port;
-    return true;
-}
-
 int fix_target_read(int nwords, char **words, struct target *target) {
     *target = (struct target){.words = {words[0]}};
     if (read_cookie(words[0], target) || read_descriptor(words[0], target)) return 1;
-    if (nwords < 2 || !read_endpoint(words[0], &target->local) || !read_endpoint(words[1], &target->peer)) return 0;
+    if (nwords < 2 || !control_endpoint(words[0], &target->local) || !control_endpoint(words[1], &target->peer))
+        return 0;
     target->kind = TARGET_ENDS;
     target->words[1] = words[1];
     return 2;
@@ -73,13 +59,16 @@ static bool has_descriptor(const struct snap *snap, const struct snap_conn *conn
     return false;
 }
 
+/* A zone that is not named may be any. */
+static bool is_endpoint(const struct la_endpoint *wanted, const struct la_endpoint *found) {
+    return found->port == wanted->port && la_addr_equal(&found->addr, &wanted->addr) &&
+           (!wanted->zone || found->zone == wanted->zone);
+}
+
 bool fix_target_is(const struct snap *snap, const struct snap_conn *conn, const struct target *target) {
     switch (target->kind) {
-    case TARGET_COOKIE: return conn->cookie == target->cookie;
+    case TARGET_COOKIE: return conn->cookie && conn->cookie == target->cookie;
     case TARGET_DESCRIPTOR: return has_descriptor(snap, conn, target);
-    default:
-        return conn->local.port == target->local.port && conn->peer.port == target->peer.port &&
-               la_addr_equal(&conn->local.addr, &target->local.addr) &&
-               la_addr_equal(&conn->peer.addr, &target->peer.addr);
+    default: return is_endpoint(&target->local, &conn->local) && is_endpoint(&target->peer, &conn->peer);
     }
 }

@@ -13,7 +13,7 @@ struct target {
     unsigned pid, fd;
     struct la_endpoint local, peer;
     const char *words[2]; /* As given; the second one may be NULL. */
-    bool found;           /* The caller's. */
+    size_t found;         /* How many connections it means; the caller's. */
 };
 
 /* How many of the words, of which there is at least one, name one socket: 0, 1 or 2. */

@@ -1,5 +1,7 @@
 #include "habit.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,6 +42,22 @@ bool habit_is_any(const struct la_addr *addr) {
 }
 
 void habit_addr(char text[LA_ADDR_TEXT], const struct la_addr *addr) { la_addr_format(addr, text, LA_ADDR_TEXT); }
+
+const char *habit_user(uint32_t uid) {
+    static struct {
+        uint32_t uid;
+        char name[40];
+    } known[64];
+    size_t at = uid % (sizeof known / sizeof known[0]);
+    if (known[at].uid == uid && *known[at].name) return known[at].name;
+    const struct passwd *user = getpwuid(uid);
+    known[at].uid = uid;
+    if (user)
+        snprintf(known[at].name, sizeof known[at].name, "%s", user->pw_name);
+    else
+        snprintf(known[at].name, sizeof known[at].name, "%u", uid);
+    return known[at].name;
+}
 
 uint32_t habit_recv_queue(const struct snap_conn *conn) {
     return conn->recv_queue == UINT32_MAX ? 0 : conn->recv_queue + (conn->eof == SNAP_EOF_UNREAD);

@@ -17,6 +17,8 @@ bool habit_is6(const struct snap_conn *conn);
 bool habit_is_any(const struct la_addr *addr);
 /* The address alone; IPv4 is dotted even on an IPv6 socket. */
 void habit_addr(char text[LA_ADDR_TEXT], const struct la_addr *addr);
+/* A user's name, or number where there is none. Asked again and again, it looks up each user once. */
+const char *habit_user(uint32_t uid);
 /* The queues as /proc/net/tcp counts them: SYN and FIN are a byte each, and a listener's backlog is not told. Unknown
  * is 0, as these tools know no other word. */
 uint32_t habit_recv_queue(const struct snap_conn *conn);

@@ -25,6 +25,7 @@ struct look look_of_output(void) {
     look.colours = look.terminal && !(no_colour && *no_colour) && !(term && !strcmp(term, "dumb"));
     look.drawn = look.terminal && !strcmp(nl_langinfo(CODESET), "UTF-8");
     if (look.terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col) look.width = size.ws_col;
+    look.columns = look.width;
     if (look.width < LEAST_WIDTH) look.width = LEAST_WIDTH;
     return look;
 }

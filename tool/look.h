@@ -7,7 +7,8 @@
 
 struct look {
     bool terminal, colours, drawn; /* `drawn`: line characters beyond ASCII. */
-    int width;                     /* Columns; of a pipe 160. */
+    int width;                     /* Columns; of a pipe 160. At least 60, as drawings need. */
+    int columns;                   /* The same, however narrow the terminal is. */
 };
 
 /* Standard output's. NO_COLOR and TERM=dumb switch colours off. */

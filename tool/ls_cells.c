@@ -1,7 +1,8 @@
 #include "ls_cells.h"
 
+#include "habit.h"
+
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,13 +110,7 @@ void owner_cell(struct cells *cells, struct ls_table *table, const struct snap_c
 /* --- Keys --- */
 
 static void user_cell(struct ls_table *table, uint32_t uid) {
-    const struct passwd *user = uid == UINT32_MAX ? NULL : getpwuid(uid);
-    if (user)
-        ls_table_cell(table, "", "%s", user->pw_name);
-    else if (uid == UINT32_MAX)
-        ls_table_cell(table, "", "-");
-    else
-        ls_table_cell(table, "", "%u", uid);
+    ls_table_cell(table, "", "%s", uid == UINT32_MAX ? "-" : habit_user(uid));
 }
 
 static void address_cell(struct ls_table *table, const struct la_addr *addr) {

@@ -231,7 +231,7 @@ static void print_row(const struct ls_table *table, const struct look *look, con
 
 bool ls_table_print(struct ls_table *table, const struct look *look, const struct ls_table_style *style) {
     if (!table->ncolumns) return !table->failed;
-    ls_table_fit(table, look->width, style);
+    ls_table_fit(table, look->columns, style);
     if (style->headed) print_row(table, look, NULL, style);
     for (size_t i = 0; i + table->ncolumns <= table->ncells; i += table->ncolumns)
         print_row(table, look, table->cells + i, style);

@@ -80,20 +80,28 @@ static const struct verb *habit(const char *path) {
     return listing ? verb : NULL;
 }
 
+/* The exit status, unless what was printed did not get where it should: half a document must not pass for a whole one.
+ */
+static int written(int status) {
+    if (!(fflush(stdout) || ferror(stdout)) || status == EXIT_UNABLE) return status;
+    fputs("lastack: standard output took not all of it (a full disk?)\n", stderr);
+    return EXIT_UNABLE;
+}
+
 int main(int argc, char **argv) {
     fill_standard();
     cmd_shim(argc, argv);
     const struct verb *verb = argc ? habit(argv[0]) : NULL;
-    if (verb) return verb->run(argc, argv);
+    if (verb) return written(verb->run(argc, argv));
     const char *word = argc > 1 ? argv[1] : "why";
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return help(argc, argv);
     if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
         puts("lastack " LASTACK_VERSION);
         return EXIT_AS_SCRIPTED;
     }
-    if (argc < 2 || *word == '-') return cmd_why(argc, argv);
+    if (argc < 2 || *word == '-') return written(cmd_why(argc, argv));
     verb = verb_called(word);
-    if (verb) return verb->run(argc - 1, argv + 1);
+    if (verb) return written(verb->run(argc - 1, argv + 1));
     fprintf(stderr, "lastack: no verb is called \"%s\"; lastack --help lists them\n", word);
     return EXIT_UNABLE;
 }

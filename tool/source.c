@@ -58,7 +58,7 @@ static bool snap_host(const struct source *source, unsigned parts, struct snap *
                               .all_netns = source->all_netns,
                               .netns = source->netns};
     /* What is looked at in full is set beside connections that the filter leaves out: pairs, listeners. */
-    if (parts & LINUX_FACTS) want.states = 0;
+    if (source->whole || parts & LINUX_FACTS) want.states = 0;
     return linux_snap(&want, snap, why, size) == 0;
 }
 
@@ -103,12 +103,16 @@ struct snap *source_snap(const struct source *source, unsigned parts, int *statu
     return NULL;
 }
 
-void source_diagnose(const struct source *source, const struct patience *patience, struct snap *snap,
-                     struct findings *findings) {
+void source_look_closely(const struct source *source, const struct patience *patience, struct snap *snap) {
     uint32_t *suspects;
     uint32_t n = rules_suspects(snap, patience, source->filter, &suspects);
     if (n && source_is_host(source)) linux_look_closely(snap, suspects, n);
     free(suspects);
+}
+
+void source_diagnose(const struct source *source, const struct patience *patience, struct snap *snap,
+                     struct findings *findings) {
+    source_look_closely(source, patience, snap);
     rules_run(snap, patience, source->filter, findings);
 }
 

@@ -19,6 +19,7 @@
 struct source {
     const char *verb; /* For messages. */
     bool all_netns;
+    bool whole; /* A snapshot holds connections that the filter leaves out, too. */
     const char *netns, *stack, *from;
     struct filter *filter;
 };
@@ -57,7 +58,9 @@ bool source_is_host(const struct source *source);
 
 /* The parts that a diagnosis wants of source_snap. */
 #define SOURCE_DIAGNOSIS (LINUX_MEASURED | LINUX_OWNERS | LINUX_FACTS)
-/* Looks closely at what is suspicious in a snapshot taken from here, and runs the rules over it. The caller frees the
+/* Looks closely at what is suspicious in a snapshot taken from here: who waits for what. */
+void source_look_closely(const struct source *source, const struct patience *patience, struct snap *snap);
+/* The same, and runs the rules over it. The caller frees the
  * findings. */
 void source_diagnose(const struct source *source, const struct patience *patience, struct snap *snap,
                      struct findings *findings);

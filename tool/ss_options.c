@@ -1,5 +1,7 @@
 #include "ss_options.h"
 
+#include "habit.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,14 +97,15 @@ static bool has_states(int nwords, char **words) {
 
 #define STATE_WORDS 8
 
-bool ss_filter(struct source *source, const struct ss_options *options, bool shy, int nwords, char **words) {
-    static char *const listening[] = {"state", "listening", "state", "closed"};
+bool ss_filter(struct source *source, struct ss_options *options, bool shy, int nwords, char **words) {
+    static char *const listening[] = {"state", "listening"};
     static char *const usual[] = {"exclude", "listening"};
     static char *const shyly[] = {"exclude", "listening", "exclude", "closed",
                                   "exclude", "time-wait", "exclude", "syn-recv"};
     char *const *states = options->listening ? listening : shy ? shyly : usual;
-    int nstates = options->listening ? 4 : shy ? 8 : 2;
-    if (options->all || has_states(nwords, words)) nstates = 0;
+    int nstates = shy && !options->listening ? 8 : 2;
+    options->named = has_states(nwords, words);
+    if (options->all || options->named) nstates = 0;
     char **joined = calloc((size_t)nwords + STATE_WORDS, sizeof *joined);
     if (!joined) {
         fprintf(stderr, "lastack %s: not enough memory\n", source->verb);
@@ -115,8 +118,7 @@ bool ss_filter(struct source *source, const struct ss_options *options, bool shy
     return read;
 }
 
-static bool of_family(const struct snap_conn *conn, const struct ss_options *options) {
-    bool six = (conn->marks & SNAP_INET6) != 0 || !la_addr_is4(&conn->local.addr);
+static bool of_family(bool six, const struct ss_options *options) {
     return options->ipv4 == options->ipv6 || six == options->ipv6;
 }
 
@@ -124,8 +126,10 @@ uint32_t *ss_select(const struct snap *snap, const struct source *source, const 
                     uint32_t *n) {
     uint32_t *conns = malloc((snap->nconns ? snap->nconns : 1) * sizeof *conns);
     *n = 0;
-    for (uint32_t i = 0; conns && i < snap->nconns; i++)
-        if (of_family(&snap->conns[i], options) && filter_matches(source->filter, snap, &snap->conns[i]))
-            conns[(*n)++] = i;
+    for (int six = 0; conns && six < 2; six++)
+        for (uint32_t i = 0; i < snap->nconns; i++)
+            if (habit_is6(&snap->conns[i]) == six && of_family(six, options) &&
+                filter_matches(source->filter, snap, &snap->conns[i]))
+                conns[(*n)++] = i;
     return conns;
 }

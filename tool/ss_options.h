@@ -9,6 +9,7 @@ struct ss_options {
     bool all, listening, owners, timer, extended, info, ipv4, ipv6, no_header, summary;
     bool tcp;   /* Asked for by name: no column tells the kind. */
     bool other; /* Other kinds were asked for. */
+    bool named; /* The filter names states itself; ss_filter sets it. */
 };
 
 #define SS_SHORT "tanploemi46rHOsKuwxdMS0TbZzEN:A:f:"
@@ -43,9 +44,10 @@ bool ss_settle(const struct ss_options *options);
 
 /* Reads the filter: its words, and before them the states that the options mean. `shy`: as ss, neither TIME_WAIT nor
  * SYN_RCVD are shown unless asked for. A filter with states of its own has the last word. False: wrong, and said so. */
-bool ss_filter(struct source *source, const struct ss_options *options, bool shy, int nwords, char **words);
+bool ss_filter(struct source *source, struct ss_options *options, bool shy, int nwords, char **words);
 
-/* The connections that the filter and -4, -6 leave, as indexes (malloc). NULL: memory was refused. */
+/* The connections that the filter and -4, -6 leave, as indexes (malloc): those of IPv4 sockets, then those of IPv6
+ * ones, as ss and netstat ask for them. NULL: memory was refused. */
 uint32_t *ss_select(const struct snap *snap, const struct source *source, const struct ss_options *options,
                     uint32_t *n);
 

@@ -17,8 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#define SITES 3 /* Opening sites shown with a finding. */
+#define SITES 3       /* Opening sites shown with a finding, … */
+#define SITES_TRIED 8 /* … of as many connections: each may take a moment to find out. */
 
 static volatile sig_atomic_t over;
 
@@ -33,6 +35,13 @@ struct log {
     uint64_t offset; /* From the monotonic clock to nanoseconds since 1970. */
     uint32_t counts[LA_NSTATES];
 };
+
+static uint64_t clock_offset(void) {
+    struct timespec wall, now;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)(wall.tv_sec - now.tv_sec) * LA_SECOND + (uint64_t)wall.tv_nsec - (uint64_t)now.tv_nsec;
+}
 
 static void stamp(const struct log *log, la_time at) {
     uint64_t wall = at + log->offset;
@@ -57,10 +66,19 @@ static void end_line(struct say *line) {
     say_free(line);
 }
 
+/* The filter may ask for what only a snapshot has: the last one, if it had this connection. */
 static bool wanted(const struct log *log, const struct event *event) {
-    struct snap snap = {0};
-    struct snap_conn conn = {.local = event->local, .peer = event->peer, .state = event->to, .timer = LA_NTIMERS};
-    return filter_matches(log->watch->options->source.filter, &snap, &conn);
+    const struct watch *watch = log->watch;
+    struct snap nothing = {0};
+    const struct snap *snap = watch->snap ? watch->snap : &nothing;
+    uint32_t index = track_conn(watch->track, event->sock);
+    struct snap_conn conn = {.uid = UINT32_MAX, .netns = SNAP_NONE};
+    if (index < snap->nconns) conn = snap->conns[index];
+    conn.local = event->local;
+    conn.peer = event->peer;
+    conn.state = event->to;
+    conn.age = (struct snap_age){0, 0};
+    return filter_matches(watch->options->source.filter, snap, &conn);
 }
 
 /* The kernel does not tell when it keeps TIME_WAIT, or an orphan's FIN_WAIT_2, without a socket. */
@@ -96,24 +114,37 @@ static void on_move(void *arg, const struct event *event) {
     say_free(&peer);
 }
 
-/* Where the oldest connections of a new finding were opened. */
+static void print_site(const struct snap_conn *conn, char *site) {
+    struct say peer = {0};
+    say_endpoint(&peer, &conn->peer);
+    printf("  opened   - the connection with %s, at:\n", peer.text ? peer.text : "?");
+    for (char *line; (line = strsep(&site, "\n")) != NULL;)
+        if (*line) printf("               %s\n", line);
+    say_free(&peer);
+}
+
+/* Where the oldest connections of a new finding were opened, each place once. */
 static void print_sites(struct log *log, const struct watch_finding *finding) {
     const struct snap *snap = log->watch->snap;
-    unsigned shown = 0;
-    for (uint32_t i = 0; i < snap->nconns && shown < SITES; i++) {
-        const struct snap_conn *conn = &snap->conns[i];
-        if (conn->state != LA_CLOSE_WAIT || strncmp(finding->rule, "close-wait", 10) != 0) continue;
-        char *site = watch_site(log->watch, conn), *rest = site;
+    char *sites[SITES_TRIED];
+    unsigned nsites = 0, tried = 0, shown = 0;
+    if (strncmp(finding->rule, "close-wait", 10) != 0) return;
+    for (uint32_t i = 0; i < finding->ncookies && tried < SITES_TRIED && shown < SITES; i++) {
+        if (!track_stack(log->watch->track, finding->cookies[i])) continue;
+        uint32_t conn = snap_by_cookie(snap, finding->cookies[i]);
+        char *site = conn == SNAP_NONE ? NULL : watch_site(log->watch, &snap->conns[conn]);
+        bool again = false;
+        for (unsigned j = 0; site && j < nsites; j++) again |= !strcmp(sites[j], site);
+        tried++;
         if (!site) continue;
-        struct say peer = {0};
-        say_endpoint(&peer, &conn->peer);
-        printf("  opened   - the connection with %s, at:\n", peer.text ? peer.text : "?");
-        for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-            if (*line) printf("               %s\n", line);
-        say_free(&peer);
-        free(site);
+        sites[nsites++] = site;
+        if (again) continue;
+        char *lines = strdup(site);
+        if (lines) print_site(&snap->conns[conn], lines);
+        free(lines);
         shown++;
     }
+    while (nsites) free(sites[--nsites]);
 }
 
 static void print_finding(struct log *log, struct watch_finding *finding) {
@@ -212,29 +243,54 @@ static void print_lost(struct log *log, uint64_t *told) {
     *told = log->watch->lost;
 }
 
-int watch_log(struct watch *watch) {
-    struct log log = {.watch = watch, .look = look_of_output()};
+static void print_poll(struct log *log, uint64_t *lost) {
+    log->offset = log->watch->snap->wall - log->watch->snap->taken;
+    print_counts(log);
+    for (unsigned i = 0; i < log->watch->nfindings; i++) print_finding(log, &log->watch->findings[i]);
+    print_lost(log, lost);
+    fflush(stdout);
+}
+
+/* Signals end it, while it sleeps: none comes between the question and the sleep. */
+static void take_signals(sigset_t *before) {
     struct sigaction action = {.sa_handler = stop};
-    uint64_t lost = 0;
-    la_time end = LA_NEVER;
-    int status = EXIT_AS_SCRIPTED;
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    sigprocmask(SIG_BLOCK, &ends, before);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+int watch_log(struct watch *watch) {
+    struct log log = {.watch = watch, .look = look_of_output(), .offset = clock_offset()};
+    uint64_t lost = 0;
+    la_time length = watch->options->length;
+    la_time end = length < LA_NEVER - watch->next ? watch->next + length : LA_NEVER;
+    int status = EXIT_AS_SCRIPTED;
+    sigset_t before;
+    take_signals(&before);
+    watch->signals = &before;
+    watch->output = STDOUT_FILENO;
     watch->on_move = on_move;
     watch->frugal = true;
     watch->arg = &log;
+    if (watch->options->moves) setvbuf(stdout, NULL, _IOLBF, 0);
     print_head(&log);
-    while (!over && !ferror(stdout)) {
+    fflush(stdout);
+    while (!over && !ferror(stdout) && !watch->output_gone) {
         if (!watch_wait(watch, -1)) continue;
-        if (end != LA_NEVER && watch->snap && watch->next > end) break;
-        if (!watch_poll(watch, &status)) return status;
-        log.offset = watch->snap->wall - watch->snap->taken;
-        if (end == LA_NEVER && watch->options->length != LA_NEVER) end = watch->snap->taken + watch->options->length;
-        print_counts(&log);
-        for (unsigned i = 0; i < watch->nfindings; i++) print_finding(&log, &watch->findings[i]);
-        print_lost(&log, &lost);
-        fflush(stdout);
-        if (end != LA_NEVER && watch->next > end) break;
+        bool last = watch->next >= end;
+        if (!watch_poll(watch, &status)) break;
+        print_poll(&log, &lost);
+        if (last) break;
+        if (watch->next > end) watch->next = end;
     }
+    watch->signals = NULL;
+    watch->output = -1;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return status;
 }

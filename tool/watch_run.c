@@ -23,7 +23,8 @@
 #include <time.h>
 
 #define CONNS_MAX 1000000
-#define OWNERS_SHARE 100 /* Looking for owners takes at most one part in that many. */
+#define OWNERS_SHARE 100              /* Looking for owners takes at most one part in that many, … */
+#define OWNERS_PAUSE (60 * LA_SECOND) /* … but is done this often. */
 #define WIDTH 100
 
 static la_time clock_now(void) {
@@ -32,9 +33,16 @@ static la_time clock_now(void) {
     return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
 }
 
+/* What this process has cost so far: on a busy host that is less than the time that it took. */
+static la_time cpu_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
+}
+
 bool watch_begin(struct watch *watch, const struct watch_options *options, int *status) {
     bool host = source_is_host(&options->source);
-    *watch = (struct watch){.options = options, .track = track_new(CONNS_MAX), .next = clock_now()};
+    *watch = (struct watch){.options = options, .track = track_new(CONNS_MAX), .next = clock_now(), .output = -1};
     if (!watch->track) {
         fprintf(stderr, "lastack watch: no memory\n");
         *status = EXIT_UNABLE;
@@ -76,16 +84,18 @@ static void forget_stacks(struct watch *watch) {
 
 bool watch_wait(struct watch *watch, int fd) {
     struct pollfd on[] = {{.fd = watch->events ? events_fd(watch->events) : -1, .events = POLLIN},
-                          {.fd = fd, .events = POLLIN}};
+                          {.fd = fd, .events = POLLIN},
+                          {.fd = watch->output}};
     for (;;) {
         la_time now = clock_now();
         if (now >= watch->next) return true;
         la_time left = watch->next - now;
         struct timespec timeout = {(time_t)(left / LA_SECOND), (long)(left % LA_SECOND)};
-        int ready = ppoll(on, 2, &timeout, NULL);
+        int ready = ppoll(on, sizeof on / sizeof *on, &timeout, watch->signals);
         if (ready < 0) return false;
         if (on[0].revents) take_events(watch);
-        if (on[1].revents) return false;
+        watch->output_gone = on[2].revents != 0;
+        if (on[1].revents || on[2].revents) return false;
     }
 }
 
@@ -153,12 +163,21 @@ static void diagnose(struct watch *watch) {
 
 /* --- Polls --- */
 
+static bool are_owners_due(const struct watch *watch) {
+    la_time pause = OWNERS_SHARE * watch->owners_cost;
+    if (!watch->owners_at) return true;
+    return clock_now() >= watch->owners_at + (pause < OWNERS_PAUSE ? pause : OWNERS_PAUSE);
+}
+
 bool watch_poll(struct watch *watch, int *status) {
-    la_time began = clock_now();
-    bool host = source_is_host(&watch->options->source);
-    bool owners = !host || began >= watch->owners_at + OWNERS_SHARE * watch->owners_cost;
+    la_time began = cpu_now();
+    /* All connections, and whatever owners were found for them: the filter is for what is shown. */
+    struct source source = watch->options->source;
+    source.filter = NULL;
+    bool owners = !source_is_host(&source) || are_owners_due(watch);
     unsigned parts = (owners ? LINUX_OWNERS | LINUX_FACTS : 0) | (owners || !watch->frugal ? LINUX_MEASURED : 0);
-    struct snap *snap = source_snap(&watch->options->source, parts, status);
+    parts |= filter_parts(watch->options->source.filter) & LINUX_MEASURED;
+    struct snap *snap = source_snap(&source, parts, status);
     if (!snap) return false;
     take_events(watch);
     if (watch->snap && !owners) carry_owners(watch->snap, snap);
@@ -168,8 +187,8 @@ bool watch_poll(struct watch *watch, int *status) {
     forget_stacks(watch);
     if (owners) {
         diagnose(watch);
-        watch->owners_at = began;
-        watch->owners_cost = clock_now() - began;
+        watch->owners_at = clock_now();
+        watch->owners_cost = cpu_now() - began;
     }
     watch->polls++;
     /* Late polls are not made up for. */

@@ -5,6 +5,8 @@
 
 #include "source.h"
 
+#include <signal.h>
+
 #include "inspect/finding.h"
 #include "inspect/linux_events.h"
 #include "inspect/track.h"
@@ -55,14 +57,17 @@ struct watch {
     la_time next;                                          /* When the next poll is due. */
     void (*on_move)(void *arg, const struct event *event); /* Told of every move as it is read; NULL. */
     void *arg;
+    int output;              /* Where what is seen is written, -1: … */
+    bool output_gone;        /* … watch_wait ends when nobody reads it any more. */
+    const sigset_t *signals; /* The mask while it sleeps; NULL: that of the thread. */
 };
 
 /* Begins: opens the events, if they can be had. False: said why not on standard error, *status is the exit status. */
 bool watch_begin(struct watch *watch, const struct watch_options *options, int *status);
 void watch_end(struct watch *watch);
 
-/* Sleeps until the next poll is due, taking events meanwhile, or until `fd` (-1: none) is readable or a signal came:
- * then it returns at once. True: a poll is due (call watch_poll). */
+/* Sleeps until the next poll is due, taking events meanwhile, or until `fd` (-1: none) is readable, nobody reads the
+ * output or a signal came: then it returns at once. True: a poll is due (call watch_poll). */
 bool watch_wait(struct watch *watch, int fd);
 /* Polls. False: it could not be done, and *status is the exit status. */
 bool watch_poll(struct watch *watch, int *status);

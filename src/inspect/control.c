@@ -53,13 +53,36 @@ static void say_help(struct say *out) {
              "help                this text\n");
 }
 
-/* `ends`: what follows the word "reset". */
-static void reset(struct la_stack *stack, la_time now, const char *ends, struct say *out) {
-    char text[2][80], more;
+static bool is_same(const struct la_endpoint *a, const struct la_endpoint *b) {
+    return a->port == b->port && la_addr_equal(&a->addr, &b->addr);
+}
+
+/* Whether the connection between the two is that of a snapshot still. */
+static bool has_id(const struct la_stack *stack, const struct la_endpoint *local, const struct la_endpoint *peer,
+                   uint64_t id) {
+    struct la_conn_info info;
+    for (uint64_t cursor = 0; la_conn_next(stack, &cursor, &info);)
+        if (info.id == id && is_same(&info.local, local) && is_same(&info.peer, peer)) return info.state != LA_CLOSED;
+    return false;
+}
+
+static bool read_id(const char *text, uint64_t *id) {
+    size_t len = strspn(text, "0123456789abcdef");
+    *id = len && len <= 16 && !text[len] ? strtoull(text, NULL, 16) : 0;
+    return len && len <= 16 && !text[len];
+}
+
+/* `words`: what follows the word "reset". */
+static void reset(struct la_stack *stack, la_time now, const char *words, struct say *out) {
+    char text[3][80], more;
     struct la_endpoint local, peer;
-    if (sscanf(ends, "%79s %79s %c", text[0], text[1], &more) != 2 || !control_endpoint(text[0], &local) ||
-        !control_endpoint(text[1], &peer))
+    uint64_t id = 0;
+    int n = sscanf(words, "%79s %79s %79s %c", text[0], text[1], text[2], &more);
+    if (n < 2 || n > 3 || !control_endpoint(text[0], &local) || !control_endpoint(text[1], &peer) ||
+        (n == 3 && !read_id(text[2], &id)))
         say(out, "error: reset takes two endpoints: reset 10.0.0.1:80 10.0.0.2:4000\n");
+    else if (n == 3 && !has_id(stack, &local, &peer, id))
+        say(out, "error: the connection between %s and %s has ended\n", text[0], text[1]);
     else if (la_conn_abort(stack, &local, &peer, now))
         say(out, "error: there is no connection between %s and %s\n", text[0], text[1]);
     else

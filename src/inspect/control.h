@@ -3,7 +3,9 @@
  *
  *     snapshot            the document of snap_json.h
  *     why                 what is wrong, as sentences; nothing where nothing is
- *     reset LOCAL PEER    la_conn_abort of the connection between the two ("10.0.0.1:80", "[fe80::1%2]:80"): "ok"
+ *     reset LOCAL PEER [ID]
+ *                         la_conn_abort of the connection between the two ("10.0.0.1:80", "[fe80::1%2]:80"): "ok". With
+ *                         an ID (la_conn_info.id, hexadecimal), only if it is that one
  *     help                these lines
  *
  * Anything else, and what fails, is answered "error: " and a sentence. */

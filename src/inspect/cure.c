@@ -33,6 +33,11 @@ static bool is_fin_unanswered(const struct snap_conn *conn) {
 
 /* --- Objections --- */
 
+static const char *objection_to_reset(const struct snap *snap, const struct snap_conn *conn) {
+    if (!is_of_stack(snap, conn)) return conn->cookie ? NULL : "it has no cookie, so that another could be hit";
+    return conn->state == LA_LISTEN ? "it listens on a lastack stack: only its program can end it" : NULL;
+}
+
 /* Why no descriptor can be duplicated. */
 static const char *no_descriptor(const struct snap *snap, const struct snap_conn *conn) {
     if (is_of_stack(snap, conn)) return "it belongs to a lastack stack, which has no descriptors: only --reset ends it";
@@ -67,15 +72,13 @@ static const char *objection_to_keepalive(const struct snap_conn *conn) {
 static const char *objection_to_close(const struct snap_conn *conn) {
     if (conn->state != LA_FIN_WAIT_2) return NULL;
     return "its FIN is sent and acknowledged, and the peer has yet to close: --keepalive asks whether the peer is "
-           "still "
-           "there, --reset ends it";
+           "still there, --reset ends it";
 }
 
 const char *cure_objection(enum cure cure, const struct snap *snap, const struct snap_conn *conn) {
     if (conn->state == LA_CLOSED) return "it is closed already";
     if (conn->marks & SNAP_SELF) return "it is a connection of this very command";
-    if (cure == CURE_RESET)
-        return conn->cookie || is_of_stack(snap, conn) ? NULL : "it has no cookie, so that another could be hit";
+    if (cure == CURE_RESET) return objection_to_reset(snap, conn);
     const char *none = no_descriptor(snap, conn);
     if (none) return none;
     switch (cure) {
@@ -170,7 +173,7 @@ static void foretell_sigpipe(const struct snap *snap, const struct snap_conn *co
         if (proc->sigpipe != SNAP_SIGPIPE_KILLS || said++ >= MOST_PROCS) continue;
         say(out, "SIGPIPE would kill ");
         say_proc(out, proc);
-        say(out, " at its %s send() after that, unless it sends with MSG_NOSIGNAL.\n", when);
+        say(out, " at its %s send() after that, unless it sends with MSG_NOSIGNAL or blocks SIGPIPE.\n", when);
     }
     if (said > MOST_PROCS)
         say(out, "SIGPIPE would kill %u more of its processes in the same way.\n", said - MOST_PROCS);
@@ -226,7 +229,7 @@ static void foretell_peer_of_close(const struct snap_conn *conn, struct say *out
     else
         say(out,
             "The peer gets what is still unsent and a FIN, and reads end of file. Until it closes too, this side is "
-            "in FIN_WAIT_2.\n");
+            "in FIN_WAIT_2; if it sends more, it gets an RST, and recv() here returns ECONNRESET.\n");
 }
 
 static void foretell_close(const struct snap *snap, const struct snap_conn *conn, struct say *out) {
@@ -260,7 +263,16 @@ static void foretell_owner_of_reset(const struct snap *snap, const struct snap_c
             "first), a later recv() 0, a later send() EPIPE.\n");
 }
 
-static void foretell_peer_of_reset(const struct snap_conn *conn, struct say *out) {
+static void foretell_peer_of_reset(const struct snap *snap, const struct snap_conn *conn, struct say *out) {
+    bool stack = is_of_stack(snap, conn); /* Which sends an RST wherever the peer may hold something. */
+    if (conn->state == LA_FIN_WAIT_2 && conn->marks & SNAP_RECORD && !stack) {
+        say(out, "The peer is told nothing; if it sends more or closes, it gets an RST.\n");
+        return;
+    }
+    if (stack && (is_fin_unanswered(conn) || conn->state == LA_SYN_RCVD)) {
+        say(out, "The peer gets an RST.\n");
+        return;
+    }
     switch (conn->state) {
     case LA_ESTABLISHED:
     case LA_FIN_WAIT_1:
@@ -286,7 +298,7 @@ static void foretell_reset(const struct snap *snap, const struct snap_conn *conn
     foretell_owner_of_reset(snap, conn, out);
     foretell_sharing(snap, conn, out);
     if (conn->state != LA_LISTEN && conn->state != LA_TIME_WAIT) foretell_sigpipe(snap, conn, "second", out);
-    foretell_peer_of_reset(conn, out);
+    foretell_peer_of_reset(snap, conn, out);
     foretell_descriptor(snap, conn, out);
 }
 

@@ -10,6 +10,8 @@
  *     and or not && || ! & |  parentheses; juxtaposition means "and".  =  ==  eq  !=  ne  neq  <  lt  >  gt  <=  le  >=
  * ge
  *
+ * "and" and "or" bind alike, from the left to the right, as in ss: `a or b and c` is `( a or b ) and c`.
+ *
  * State words that come first, with no operator behind them, hold for all that follows, as in ss:
  * `state close-wait dport = :80 or dport = :443`.
  *

@@ -2,14 +2,14 @@
  *
  *     filter    = states expression        where state words come first: they hold for all that follows, as in ss
  *               | expression
- *     expression = all { or all }
- *     all       = one { [and] one }
+ *     expression = one { [and | or] one }          from the left to the right, as in ss
  *     one       = { not } ( "(" expression ")" | states | autobound | FIELD [op] VALUE | FIELD:VALUE )
  *     states    = { state NAMES | exclude NAMES }      in a row: they add up and take away in their order
  *
  * The words of the command line are joined by spaces, so that it does not matter how the shell parted them. Quotes
  * ('…' or "…") keep a value with spaces or signs together. The tokens are counted before anything is stored: nodes and
- * text lie in one allocation that never moves. Conditions nest at most MAX_DEPTH deep. The first error ends it. */
+ * text lie in one allocation that never moves. Parentheses nest at most MAX_DEPTH deep, and lists as often: that bounds
+ * the recursion over nodes. The first error ends it. */
 #include "filter_node.h"
 
 #include <ctype.h>
@@ -21,8 +21,8 @@
 #include "linux.h"
 
 #define MAX_DEPTH 64
-/* The most that one token can become: "(" opens an "or" with an "and" in it, and a condition. */
-#define NODES_PER_TOKEN 3
+/* The most that one token can become: a condition, and the list that it turns what stands before it into. */
+#define NODES_PER_TOKEN 2
 #define SHOWN 60
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_OP, TOKEN_AND, TOKEN_OR, TOKEN_NOT, TOKEN_OPEN, TOKEN_CLOSE };
@@ -40,7 +40,7 @@ struct parse {
     bool (*user)(const char *name, uint32_t *uid);
     const char *text, *last_end; /* The whole; the end of the token before this one. */
     struct token token;          /* The one to be looked at. */
-    unsigned depth;
+    unsigned depth, turns;
     bool failed;
     char *why;
     size_t size;
@@ -378,28 +378,37 @@ static bool parse_one(struct parse *p) {
     return true;
 }
 
-static bool parse_all(struct parse *p) {
-    uint32_t at = add(p, FILTER_AND);
-    unsigned parts = 0;
-    do {
-        if (parts > 0 && p->token.kind == TOKEN_AND) advance(p);
-        if (!parse_one(p)) return false;
-        parts++;
-    } while (p->token.kind != TOKEN_END && p->token.kind != TOKEN_OR && p->token.kind != TOKEN_CLOSE);
-    close_list(p, at, parts);
-    join_pid_and_fd(&p->filter->node[at]);
+/* Makes what stands from `at` on the first part of a list. */
+static bool wrap(struct parse *p, uint32_t at, uint8_t kind) {
+    if (++p->turns > MAX_DEPTH) return fail_here(p, "\"and\" and \"or\" take turns too often");
+    add(p, kind);
+    struct filter_node *node = &p->filter->node[at], list = p->filter->node[p->filter->n - 1];
+    memmove(node + 1, node, (p->filter->n - at - 1) * sizeof *node);
+    *node = list;
     return true;
 }
 
+static void end_list(struct parse *p, uint32_t at) {
+    p->filter->node[at].span = p->filter->n - at;
+    join_pid_and_fd(&p->filter->node[at]);
+}
+
+/* From the left to the right: as in ss, neither "and" nor "or" binds closer than the other. */
 static bool parse_any(struct parse *p) {
-    uint32_t at = add(p, FILTER_OR);
-    unsigned parts = 0;
-    do {
-        if (parts > 0) advance(p);
-        if (!parse_all(p)) return false;
-        parts++;
-    } while (p->token.kind == TOKEN_OR);
-    close_list(p, at, parts);
+    uint32_t at = p->filter->n;
+    uint8_t kind = FILTER_NOT; /* Of the list that is open. */
+    if (!parse_one(p)) return false;
+    while (p->token.kind != TOKEN_END && p->token.kind != TOKEN_CLOSE) {
+        uint8_t next = p->token.kind == TOKEN_OR ? FILTER_OR : FILTER_AND;
+        if (next != kind) {
+            if (kind != FILTER_NOT) end_list(p, at);
+            if (!wrap(p, at, next)) return false;
+            kind = next;
+        }
+        if (p->token.kind == TOKEN_OR || p->token.kind == TOKEN_AND) advance(p);
+        if (!parse_one(p)) return false;
+    }
+    if (kind != FILTER_NOT) end_list(p, at);
     return true;
 }
 

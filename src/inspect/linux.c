@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "linux.h"
 
+#include "linux_need.h"
 #include "linux_netns.h"
 
 #include <errno.h>
@@ -95,31 +96,41 @@ static int look_at_own(struct snap *snap, const struct linux_want *want, char *w
 
 /* --- All of them --- */
 
+struct others {
+    struct snap *snap;
+    const struct linux_want *want;
+    uint32_t closed, failed; /* Not to be entered; entered, and not told. */
+};
+
+static void look_at_other(void *arg, const struct netns_found *netns) {
+    struct others *others = arg;
+    struct snap *snap = others->snap;
+    struct look at = look_of(snap, others->want, netns->name);
+    if (at.error) return;
+    snap->netns[at.netns].inode = netns->inode;
+    int error = netns->fd < 0 ? netns->fd : linux_in_netns_fd(netns->fd, look, &at);
+    bool closed = error == -EPERM || error == -EACCES;
+    others->closed += closed;
+    others->failed += !closed && (error || at.error);
+    if (error) snap->nnetns--; /* Nothing refers to it. */
+}
+
 static void add_blind(struct snap *snap, uint32_t n, const char *one, const char *many, const char *need) {
     struct snap_blind *blind = n ? snap_add_blind(snap) : NULL;
     if (!blind) return;
-    blind->what = n == 1 ? one : snap_format(snap, many, n);
+    blind->what = n == 1 ? one : snap_format(snap, "%" PRIu32 " %s", n, many);
     blind->need = need;
 }
 
 static void look_at_others(struct snap *snap, const struct linux_want *want) {
-    struct netns_list others;
-    uint32_t closed = 0;
-    linux_netns_find(snap, &others);
-    for (uint32_t i = 0; i < others.n && !snap->failed; i++) {
-        struct look at = look_of(snap, want, others.list[i].name);
-        if (at.error) break;
-        snap->netns[at.netns].inode = others.list[i].inode;
-        int error = others.list[i].fd < 0 ? -EPERM : linux_in_netns_fd(others.list[i].fd, look, &at);
-        closed += error || at.error;
-        if (error) snap->nnetns--; /* Nothing refers to it. */
-    }
-    snap->failed |= others.failed;
-    add_blind(snap, others.unseen, "the network namespace of a process of another user",
-              "the network namespaces of %" PRIu32 " processes of other users", "run as root, or with CAP_SYS_PTRACE");
-    add_blind(snap, closed, "a network namespace that could not be entered",
-              "%" PRIu32 " network namespaces that could not be entered", "run as root, or with CAP_SYS_ADMIN");
-    linux_netns_free(&others);
+    struct others others = {.snap = snap, .want = want};
+    uint32_t untold = linux_netns_each(snap, look_at_other, &others);
+    add_blind(snap, untold, "1 process whose network namespace may not be read",
+              "processes whose network namespaces may not be read", linux_need(LINUX_NEED_EXAMINE));
+    add_blind(snap, others.closed, "a network namespace that may not be entered",
+              "network namespaces that may not be entered", linux_need(LINUX_NEED_ENTER));
+    add_blind(snap, others.failed, "a network namespace whose list of connections could not be read",
+              "network namespaces whose lists of connections could not be read", NULL);
 }
 
 static la_time clock_now(clockid_t clock) {
@@ -142,6 +153,7 @@ int linux_snap(const struct linux_want *want, struct snap *snap, char *why, size
     int error = want->netns ? look_at_named(snap, want, why, size) : look_at_own(snap, want, why, size);
     if (error) return error;
     if (want->all_netns && !want->netns) look_at_others(snap, want);
+    snap->read = clock_now(CLOCK_MONOTONIC);
     if (want->parts & LINUX_FACTS) linux_sysctl_files(snap);
     if (want->parts & LINUX_OWNERS) linux_owners(snap);
     snap_finish(snap);

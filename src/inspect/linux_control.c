@@ -2,9 +2,12 @@
  * covers them all.
  *
  * An asker connects, writes one line, reads the answer until end of file. Its connection goes through two phases: its
- * request is collected (512 bytes at most), then its answer is sent as fast as it reads. Whoever makes no progress for
- * 5 s is dropped; a timer in the epoll set sees to it that la_control_serve is called for that, too. What waits to be
- * read is bounded over all askers together: past it, the answer is an error.
+ * request is collected (512 bytes and 5 s at most), then its answer is sent as fast as it reads. Whoever reads nothing
+ * for 5 s is dropped; a timer in the epoll set sees to it that la_control_serve is called for that, too. What waits to
+ * be read is bounded over all askers together: past it, the answer is an error.
+ *
+ * To make an answer takes time that grows with the number of connections. A call makes one at most, so that many askers
+ * hold the stack up no longer than one; the epoll descriptor stays readable for the others.
  *
  * The file: its mode is set on the socket before bind, so that it never exists with another one. A name that is taken
  * is taken over only if it is a socket to which nobody listens; a lock on its folder keeps two programs that begin at
@@ -37,7 +40,7 @@ enum { IS_LISTENER = CLIENTS, IS_TIMER };
 
 struct client {
     int fd;        /* -1: the place is free. */
-    la_time moved; /* When it last got on. */
+    la_time moved; /* When it came, then when it last read. */
     size_t got;    /* Bytes of the request. */
     char request[REQUEST_MAX];
     char *answer; /* NULL: the request is not complete. */
@@ -208,7 +211,7 @@ static void send_answer(struct client *client, la_time now) {
 }
 
 /* Collects the request: whether it is complete, by its line end, the asker's end of file or its bound. */
-static bool collect(struct client *client, la_time now) {
+static bool collect(struct client *client) {
     char *room = client->request + client->got;
     ssize_t n = recv(client->fd, room, REQUEST_MAX - client->got, 0);
     if (n < 0) {
@@ -217,7 +220,6 @@ static bool collect(struct client *client, la_time now) {
     }
     char *end = memchr(room, '\n', (size_t)n);
     client->got += (size_t)n;
-    client->moved = now;
     if (!n && !client->got) drop(client);
     if (client->fd < 0 || (n && !end && client->got < REQUEST_MAX)) return false;
     if (end) client->got = (size_t)(end - client->request);
@@ -226,15 +228,18 @@ static bool collect(struct client *client, la_time now) {
     return true;
 }
 
-static void serve_client(struct la_control *control, uint32_t i, struct la_stack *stack, la_time now) {
+/* Whether it made an answer; it may, if `may_answer`. */
+static bool serve_client(struct la_control *control, uint32_t i, struct la_stack *stack, la_time now, bool may_answer) {
     struct client *client = &control->client[i];
-    if (client->fd < 0) return;
-    if (!client->answer) {
-        if (!collect(client, now)) return;
+    bool answers = client->fd >= 0 && !client->answer;
+    if (client->fd < 0 || (answers && (!may_answer || !collect(client)))) return false;
+    if (answers) {
         answer(control, client, stack, now);
+        client->moved = now;
         if (client->fd >= 0 && watch(control, client->fd, EPOLLOUT, i, EPOLL_CTL_MOD)) drop(client);
     }
     if (client->fd >= 0) send_answer(client, now);
+    return answers;
 }
 
 static void drop_slow(struct la_control *control, la_time now) {
@@ -266,17 +271,26 @@ static void take_clients(struct la_control *control, la_time now) {
     }
 }
 
+static bool somebody_came(const struct epoll_event *events, int n) {
+    bool came = false;
+    for (int i = 0; i < n; i++) came |= events[i].data.u32 == IS_LISTENER;
+    return came;
+}
+
 void la_control_serve(struct la_control *control, struct la_stack *stack, la_time now) {
     struct epoll_event events[CLIENTS + 2];
-    int n = epoll_wait(control->epoll, events, CLIENTS + 2, 0);
+    bool answered = false;
     drop_slow(control, now);
+    int n = epoll_wait(control->epoll, events, CLIENTS + 2, 0);
+    if (somebody_came(events, n)) {
+        take_clients(control, now);
+        n = epoll_wait(control->epoll, events, CLIENTS + 2, 0);
+    }
     for (int i = 0; i < n; i++) {
         uint32_t which = events[i].data.u32;
         uint64_t expired;
-        if (which < CLIENTS) serve_client(control, which, stack, now);
+        if (which < CLIENTS) answered |= serve_client(control, which, stack, now, !answered);
         if (which == IS_TIMER && read(control->timer, &expired, sizeof expired) < 0) continue;
     }
-    for (int i = 0; i < n; i++)
-        if (events[i].data.u32 == IS_LISTENER) take_clients(control, now);
     if (n > 0) set_timer(control);
 }

@@ -1,5 +1,6 @@
 /* The asker's side of a control socket (control.h says what is asked; include/lastack/inspect.h has the answering
- * side). Neither waits longer than 5 s for a program that says nothing. */
+ * side). Neither waits longer than 5 s for a program that says nothing, and for
+ * one that goes on and on, not longer than a minute. */
 #ifndef INSPECT_LINUX_CONTROL_H
 #define INSPECT_LINUX_CONTROL_H
 
@@ -8,8 +9,7 @@
 /* Fills a fresh snapshot with what the stack behind this socket file looks like. False: `why` says what to do. */
 bool control_snapshot(const char *path, struct snap *snap, char *why, size_t size);
 
-/* Has it reset a connection. */
-bool control_reset(const char *path, const struct la_endpoint *local, const struct la_endpoint *peer, char *why,
-                   size_t size);
+/* Has it reset a connection of such a snapshot, if that is still the same one. */
+bool control_reset(const char *path, const struct snap_conn *conn, char *why, size_t size);
 
 #endif

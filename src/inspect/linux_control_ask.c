@@ -5,6 +5,7 @@
 #include "snap_json.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define PATIENCE_S 5
+#define LONGEST_S 60
 #define ANSWER_MAX ((size_t)1 << 30)
 
 static bool unable(char *why, size_t size, const char *path, const char *problem) {
@@ -28,6 +30,7 @@ static const char *problem(int error) {
     case EACCES:
     case EPERM: return "only the user that runs the program, or root, may use its control socket";
     case EAGAIN: return "the program has not answered for 5 s";
+    case ETIMEDOUT: return "the program's answer has not ended after a minute";
     case EPIPE:
     case ECONNRESET: return "the program closed the connection; too many ask it at the same time, or it ended";
     case ENOMEM: return "not enough memory";
@@ -49,9 +52,15 @@ static int connect_to(const char *path, int *fd) {
     return connect(*fd, (const struct sockaddr *)&address, sizeof address) ? errno : 0;
 }
 
+static time_t seconds_now(void) {
+    struct timespec now;
+    return clock_gettime(CLOCK_MONOTONIC, &now) ? 0 : now.tv_sec;
+}
+
 /* Sends a line and takes all that comes. 0 or an errno. */
 static int talk(int fd, const char *line, size_t len, struct say *answer) {
     char piece[65536];
+    time_t end = seconds_now() + LONGEST_S;
     ssize_t n = send(fd, line, len, MSG_NOSIGNAL);
     if (n != (ssize_t)len) return n < 0 ? errno : EPIPE;
     while ((n = recv(fd, piece, sizeof piece, 0)) != 0) {
@@ -59,6 +68,7 @@ static int talk(int fd, const char *line, size_t len, struct say *answer) {
         if (n < 0) return errno;
         say(answer, "%.*s", (int)n, piece);
         if (answer->failed || answer->len > ANSWER_MAX) return ENOMEM;
+        if (seconds_now() > end) return ETIMEDOUT;
     }
     return answer->len ? 0 : EPIPE;
 }
@@ -103,14 +113,13 @@ bool control_snapshot(const char *path, struct snap *snap, char *why, size_t siz
     return done;
 }
 
-bool control_reset(const char *path, const struct la_endpoint *local, const struct la_endpoint *peer, char *why,
-                   size_t size) {
+bool control_reset(const char *path, const struct snap_conn *conn, char *why, size_t size) {
     struct say request = {0}, answer = {0};
     say(&request, "reset ");
-    control_say_endpoint(&request, local);
+    control_say_endpoint(&request, &conn->local);
     say(&request, " ");
-    control_say_endpoint(&request, peer);
-    say(&request, "\n");
+    control_say_endpoint(&request, &conn->peer);
+    say(&request, " %" PRIx64 "\n", conn->cookie);
     bool done = ask(path, &request, &answer, why, size);
     if (done && strcmp(answer.text, "ok\n")) done = unable(why, size, path, "the answer cannot be understood");
     say_free(&request);

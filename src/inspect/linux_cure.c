@@ -13,23 +13,22 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "linux_cure_diag.h"
+#include "linux_cure_fd.h"
 
 #define FIRST_PAUSE (2 * LA_MS)
 #define LONGEST_PAUSE (50 * LA_MS)
 #define CLOCK_GRAIN (100 * LA_MS) /* How coarse the kernel's "ago" may be. */
 
-/* Keepalive as it was before. */
+/* Keepalive as it was before. A user timeout would decide in place of the number of probes. */
 struct keepalive {
-    int on, idle, interval, probes;
+    int on, idle, interval, probes, user_timeout;
 };
 
 /* One connection under treatment. */
@@ -39,7 +38,7 @@ struct patient {
     struct cure_diag *diag;
     struct cure_name name;
     struct cure_vitals before, now;
-    struct keepalive keepalive;
+    struct keepalive keepalive; /* To be set back. */
     la_time acted;
     bool waiting; /* Done, and not decided yet. */
 };
@@ -67,88 +66,6 @@ static void decide(struct patient *patient, enum cure_result result) {
     patient->cured->result = result;
 }
 
-/* --- A duplicate of the program's descriptor --- */
-
-/* Why none could be had. */
-struct refusal {
-    const struct snap_proc *denied; /* A process that may not be entered. */
-    int error;                      /* Another reason, errno; 0: its owners no longer have it. */
-};
-
-static bool has_cookie(int fd, uint64_t cookie) {
-    uint64_t found = 0;
-    socklen_t len = sizeof found;
-    return !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &found, &len) && len == sizeof found && found == cookie;
-}
-
-static int duplicate_of(const struct snap_proc *proc, int32_t fd) {
-    int process = (int)syscall(SYS_pidfd_open, proc->pid, 0);
-    if (process < 0) return -errno;
-    int copy = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
-    int error = errno;
-    close(process);
-    return copy < 0 ? -error : copy;
-}
-
-/* From whichever owner still has it. -1: none. */
-static int duplicate(const struct snap *snap, const struct snap_conn *conn, struct refusal *refusal) {
-    *refusal = (struct refusal){0};
-    for (uint32_t i = 0; i < conn->nowners; i++) {
-        const struct snap_owner *owner = &snap->owners[conn->first_owner + i];
-        if (owner->proc >= snap->nprocs) continue;
-        const struct snap_proc *proc = &snap->procs[owner->proc];
-        int fd = duplicate_of(proc, owner->fd);
-        if (fd >= 0 && has_cookie(fd, conn->cookie)) return fd;
-        if (fd >= 0) {
-            close(fd);
-        } else if (fd == -EPERM || fd == -EACCES) {
-            refusal->denied = proc;
-        } else if (fd != -ESRCH && fd != -EBADF) {
-            refusal->error = -fd;
-        }
-    }
-    return -1;
-}
-
-/* Yama's mode; 0 where there is none. */
-static int ptrace_scope(void) {
-    int scope = 0;
-    FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
-    if (file && fscanf(file, "%d", &scope) != 1) scope = 0;
-    if (file) fclose(file);
-    return scope;
-}
-
-static void say_denied(struct say *said, const struct snap_proc *proc) {
-    int scope = ptrace_scope();
-    say(said, "The kernel does not let this user duplicate a descriptor of ");
-    say_proc(said, proc);
-    if (scope >= 3)
-        say(said, ": Yama (kernel.yama.ptrace_scope = %d) forbids it to everybody until the host restarts.\n", scope);
-    else if (scope > 0)
-        say(said, ": under Yama (kernel.yama.ptrace_scope = %d) it takes CAP_SYS_PTRACE. Run this as root.\n", scope);
-    else
-        say(said,
-            ": it takes the same user and a process that may be traced (dumpable), or CAP_SYS_PTRACE. Run this as "
-            "that user or as root.\n");
-    say(said, "--reset needs no right over the process, only CAP_NET_ADMIN in its network namespace.\n");
-}
-
-static void refuse_descriptor(struct patient *patient, const struct refusal *refusal) {
-    struct say *said = &patient->cured->said;
-    if (refusal->denied)
-        say_denied(said, refusal->denied);
-    else if (refusal->error == ENOSYS)
-        say(said, "This kernel cannot duplicate descriptors of other processes (Linux 5.6 can): use --reset.\n");
-    else if (refusal->error)
-        say(said, "Its descriptor could not be duplicated: %s.\n", strerror(refusal->error));
-    else
-        say(said,
-            "No process has this socket under the number seen before: it was closed or replaced meanwhile. Nothing "
-            "was touched.\n");
-    decide(patient, CURE_REFUSED);
-}
-
 /* --- Acting through the duplicate; each 0 or -errno --- */
 
 static int set_int(int fd, int level, int option, int value) {
@@ -169,18 +86,20 @@ static int set_keepalive(int fd, const struct keepalive *to) {
     if (!error) error = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, to->idle);
     if (!error) error = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, to->interval);
     if (!error) error = set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, to->probes);
+    if (!error) error = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, to->user_timeout);
     if (!error && to->on) error = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     return error;
 }
 
 static int keep_alive(const struct cure_options *options, struct patient *patient, int fd) {
     struct keepalive wanted = {1, number(options->keep_idle), number(options->keep_interval),
-                               number(options->keep_probes)};
+                               number(options->keep_probes), 0};
     patient->keepalive = (struct keepalive){
         .on = get_int(fd, SOL_SOCKET, SO_KEEPALIVE),
         .idle = get_int(fd, IPPROTO_TCP, TCP_KEEPIDLE),
         .interval = get_int(fd, IPPROTO_TCP, TCP_KEEPINTVL),
         .probes = get_int(fd, IPPROTO_TCP, TCP_KEEPCNT),
+        .user_timeout = get_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT),
     };
     int error = set_keepalive(fd, &wanted);
     if (error) set_keepalive(fd, &patient->keepalive);
@@ -196,10 +115,11 @@ static int close_gently(const struct cure_options *options, int fd) {
 }
 
 static void act_through_duplicate(const struct ward *ward, struct patient *patient) {
-    struct refusal refusal;
-    int error, fd = duplicate(ward->snap, patient->conn, &refusal);
+    struct cure_refusal refusal;
+    int error, fd = cure_duplicate(ward->snap, patient->conn, &refusal);
     if (fd < 0) {
-        refuse_descriptor(patient, &refusal);
+        cure_say_refusal(&refusal, cure_ptrace_scope(), geteuid() == 0, &patient->cured->said);
+        decide(patient, CURE_REFUSED);
         return;
     }
     switch (ward->cure) {
@@ -214,16 +134,6 @@ static void act_through_duplicate(const struct ward *ward, struct patient *patie
     else
         say(&patient->cured->said, "The kernel refused: %s.\n", strerror(-error));
     decide(patient, error == -ENOTCONN ? CURED : CURE_REFUSED);
-}
-
-/* The peer lives, so that asking it again and again is of no use. */
-static void restore_keepalive(const struct ward *ward, struct patient *patient) {
-    struct refusal refusal;
-    int fd = duplicate(ward->snap, patient->conn, &refusal);
-    int error = fd < 0 ? -ENOENT : set_keepalive(fd, &patient->keepalive);
-    if (fd >= 0) close(fd);
-    say(&patient->cured->said, error ? "Its keepalive stays on: it could not be set back.\n"
-                                     : "Its keepalive settings are as they were before.\n");
 }
 
 /* --- Acting through sock_diag --- */
@@ -261,7 +171,8 @@ static void refuse_namespace(struct patient *patient, int error) {
 static void reset(struct patient *patient) {
     int error = cure_diag_destroy(patient->diag, &patient->name);
     if (!error) return;
-    if (error == -ENOENT && patient->before.state == LA_LISTEN) {
+    if (error == -ENOENT && patient->before.state == LA_LISTEN &&
+        !cure_diag_find(patient->diag, patient->conn, &patient->name, &patient->now)) {
         say(&patient->cured->said, "The kernel finds listeners by address, and another one shares this address "
                                    "(SO_REUSEPORT). Nothing was touched: end its program instead.\n");
         decide(patient, CURE_REFUSED);
@@ -276,21 +187,32 @@ static bool is_fin_out(uint8_t state) {
     return state == LA_FIN_WAIT_1 || state == LA_FIN_WAIT_2 || state == LA_CLOSING || state == LA_LAST_ACK;
 }
 
+static bool is_opening(uint8_t state) { return state == LA_SYN_SENT || state == LA_SYN_RCVD; }
+
+/* To the connection as it is by now: a socket keeps its cookie while its state goes on. */
 static const char *objection(const struct ward *ward, const struct patient *patient) {
-    const char *text = cure_objection(ward->cure, ward->snap, patient->conn);
-    if (!text && ward->cure == CURE_CLOSE && !ward->options->user_timeout && is_fin_out(patient->conn->state))
+    struct snap_conn conn = *patient->conn;
+    conn.state = patient->now.state;
+    if (is_opening(patient->conn->state) && !is_opening(conn.state)) return "it has been established meanwhile";
+    const char *text = cure_objection(ward->cure, ward->snap, &conn);
+    if (!text && ward->cure == CURE_CLOSE && !ward->options->user_timeout && is_fin_out(conn.state))
         text = "its FIN is sent already, and only a user timeout could end it sooner: use --user-timeout or --reset";
     return text;
 }
 
-static void treat(const struct ward *ward, struct patient *patient) {
+/* Whether there is something that says no. */
+static bool refuse(const struct ward *ward, struct patient *patient) {
     const char *no = objection(ward, patient);
+    if (!no) return false;
+    say(&patient->cured->said, "Nothing was done: %s.\n", no);
+    decide(patient, CURE_REFUSED);
+    return true;
+}
+
+static void treat(const struct ward *ward, struct patient *patient) {
     patient->waiting = true;
-    if (no) {
-        say(&patient->cured->said, "Nothing was done: %s.\n", no);
-        decide(patient, CURE_REFUSED);
-        return;
-    }
+    patient->now.state = patient->conn->state;
+    if (refuse(ward, patient)) return;
     int error = patient->diag->link ? 0 : patient->diag->error;
     if (error) {
         refuse_namespace(patient, error);
@@ -302,6 +224,7 @@ static void treat(const struct ward *ward, struct patient *patient) {
         return;
     }
     patient->now = patient->before;
+    if (refuse(ward, patient)) return;
     patient->acted = clock_now();
     if (ward->cure == CURE_RESET)
         reset(patient);
@@ -311,39 +234,70 @@ static void treat(const struct ward *ward, struct patient *patient) {
 
 /* --- What came of it --- */
 
+/* How long it took. */
 static void say_after(const struct patient *patient, struct say *said) {
     la_time took = clock_now() - patient->acted;
     if (took < LA_MS) {
-        say(said, " at once.\n");
+        say(said, " at once");
         return;
     }
     say(said, " after ");
     say_time(said, took);
-    say(said, ".\n");
+}
+
+/* Why a connection that was closed is gone. */
+static const char *end_of_close(const struct ward *ward, const struct patient *patient) {
+    la_time took = clock_now() - patient->acted;
+    if (patient->now.state == LA_FIN_WAIT_2) return "the peer closed too, or sent more and was reset";
+    if (is_opening(patient->before.state)) return "it was never established";
+    if (ward->options->user_timeout && took >= ward->options->user_timeout)
+        return "the peer did not answer within the user timeout";
+    if (is_fin_out(patient->before.state)) return "the peer answered the FIN, or the kernel gave it up";
+    return "the peer answered the FIN";
+}
+
+/* Why it is gone. A program that has its descriptor still has not closed it. */
+static const char *end_of(const struct ward *ward, const struct patient *patient) {
+    if (ward->cure == CURE_RESET) return "the kernel destroyed it";
+    if (ward->cure == CURE_CLOSE) return end_of_close(ward, patient);
+    bool held = cure_is_held(ward->snap, patient->conn);
+    if (ward->cure == CURE_NUDGE)
+        return held ? "the program shut it down, or the peer reset it; the program holds its descriptor still"
+                    : "the program woke and closed it";
+    if (patient->now.probes >= ward->options->keep_probes) return "the peer's host was silent";
+    return held ? "the peer's host no longer has this connection, and reset it"
+                : "the peer's host no longer has this connection, or the program closed it";
 }
 
 static void found_gone(const struct ward *ward, struct patient *patient) {
     struct say *said = &patient->cured->said;
-    la_time took = clock_now() - patient->acted;
-    const char *was = la_state_name((enum la_state)patient->before.state);
-    if (ward->cure == CURE_NUDGE)
-        say(said, "%s ended: the program woke and closed it,", was);
-    else if (ward->cure == CURE_KEEPALIVE && patient->now.probes >= ward->options->keep_probes)
-        say(said, "%s ended: the peer's host was silent,", was);
-    else if (ward->cure == CURE_KEEPALIVE)
-        say(said, "%s ended: the peer's host no longer has this connection,", was);
-    else if (ward->cure == CURE_RESET)
-        say(said, "%s ended: the kernel destroyed it,", was);
-    else if (ward->options->user_timeout && took >= ward->options->user_timeout)
-        say(said, "%s ended: the peer did not answer within the user timeout,", was);
-    else if (patient->before.state == LA_SYN_SENT || patient->before.state == LA_SYN_RCVD)
-        say(said, "%s ended: it was never established,", was);
-    else if (is_fin_out(patient->before.state))
-        say(said, "%s ended: the peer answered the FIN, or the kernel gave it up,", was);
-    else
-        say(said, "%s ended: the peer answered the FIN,", was);
+    say(said, "%s ended", la_state_name((enum la_state)patient->before.state));
     say_after(patient, said);
+    say(said, ": %s.\n", end_of(ward, patient));
     decide(patient, CURED);
+}
+
+/* What nobody sets back. */
+static void say_keepalive_stays(const struct ward *ward, const struct patient *patient) {
+    struct say *said = &patient->cured->said;
+    const struct keepalive *was = &patient->keepalive;
+    say(said, "Its keepalive stays on, with a probe every %u s; before, it was ", ward->options->keep_idle);
+    if (was->on)
+        say(said, "set to %d s, then every %d s, %d times.\n", was->idle, was->interval, was->probes);
+    else
+        say(said, "off.\n");
+}
+
+/* The peer lives, so that asking it again and again is of no use. */
+static void restore_keepalive(const struct ward *ward, struct patient *patient) {
+    struct cure_refusal refusal;
+    int fd = cure_duplicate(ward->snap, patient->conn, &refusal);
+    int error = fd < 0 ? -ENOENT : set_keepalive(fd, &patient->keepalive);
+    if (fd >= 0) close(fd);
+    if (error)
+        say_keepalive_stays(ward, patient);
+    else
+        say(&patient->cured->said, "Its keepalive settings are as they were before.\n");
 }
 
 /* What can be decided before the end of the wait. */
@@ -355,10 +309,12 @@ static void look_at(const struct ward *ward, struct patient *patient) {
         found_gone(ward, patient);
     } else if (error) {
         say(said, "It is done, but what came of it could not be seen: %s.\n", strerror(-error));
+        if (ward->cure == CURE_KEEPALIVE) say_keepalive_stays(ward, patient);
         decide(patient, CURE_STARTED);
     } else if (patient->now.state == LA_TIME_WAIT && patient->before.state != LA_TIME_WAIT) {
-        say(said, "It is in TIME_WAIT, both sides have closed: it ends by itself within a minute;");
+        say(said, "Both sides have closed it");
         say_after(patient, said);
+        say(said, ": it is in TIME_WAIT, which ends by itself within a minute.\n");
         decide(patient, CURED);
     } else if (ward->cure == CURE_KEEPALIVE && patient->now.ack_received != LA_NEVER &&
                patient->now.ack_received + CLOCK_GRAIN < took) {
@@ -373,7 +329,7 @@ static void look_at(const struct ward *ward, struct patient *patient) {
 static void conclude_nudge(struct patient *patient) {
     struct say *said = &patient->cured->said;
     if (patient->now.state != patient->before.state) {
-        say(said, "The program woke and closed it: it is in %s until the peer answers the FIN.\n",
+        say(said, "The program woke and sent its FIN: it is in %s until the peer answers.\n",
             la_state_name((enum la_state)patient->now.state));
         decide(patient, CURE_STARTED);
     } else if (patient->now.recv_queue < patient->before.recv_queue) {
@@ -425,6 +381,7 @@ static void conclude_keepalive(const struct ward *ward, struct patient *patient)
         say_time(said, patient->now.timer_left);
     }
     say(said, ". If it stays silent, the last probe ends the connection.\n");
+    say_keepalive_stays(ward, patient);
     decide(patient, CURE_STARTED);
 }
 

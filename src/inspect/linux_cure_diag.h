@@ -4,21 +4,31 @@
 
 #include <linux/inet_diag.h>
 
+#include "map.h"
 #include "snap.h"
 
 struct mnl_socket;
+
+/* How the kernel finds a socket again: only with the cookie that it had when it was found. */
+struct cure_name {
+    uint8_t family;
+    struct inet_diag_sockid id;
+};
+
+/* Sockets that their addresses alone do not find: those bound to an interface, and listeners that share one. */
+struct cure_odd {
+    struct cure_name *names;
+    uint32_t n, room;
+    struct map by_cookie; /* -> names */
+    bool listed, failed;
+};
 
 /* Talks to one network namespace. */
 struct cure_diag {
     struct mnl_socket *link; /* NULL: it could not be opened, or was not tried. */
     int error;               /* Why not, a negative errno. */
     unsigned serial;
-};
-
-/* How the kernel finds a socket again: only with the cookie that it had when it was found. */
-struct cure_name {
-    uint8_t family;
-    struct inet_diag_sockid id;
+    struct cure_odd odd; /* Looked for when the first socket is not found. */
 };
 
 /* How it is. */

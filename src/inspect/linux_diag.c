@@ -62,10 +62,11 @@ static void tell_change(struct snap *snap) {
 }
 
 int linux_diag(struct snap *snap, uint32_t netns, unsigned parts, uint32_t states) {
-    /* Sockets that are only bound are for who asks for CLOSED by that name. */
     uint32_t all = (UINT32_C(1) << LA_NSTATES) - 1, listen = UINT32_C(1) << LA_LISTEN;
-    states &= all;
-    if (!states || states == all) states = all & ~(UINT32_C(1) << LA_CLOSED);
+    uint32_t closed = UINT32_C(1) << LA_CLOSED;
+    states = states & all ? states & all : all;
+    /* Sockets that are only bound are for who asks for them and nothing else. */
+    if (states != closed) states &= ~closed;
     int64_t fin_timeout = linux_setting("net.ipv4.tcp_fin_timeout");
     struct listing listing = {
         .snap = snap,

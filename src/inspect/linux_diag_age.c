@@ -76,8 +76,11 @@ static la_time fin_unanswered(const struct diag_row *row, const struct snap_conn
 static la_time later(la_time a, la_time b) { return a > b ? a : b; }
 
 static struct snap_age established_age(const struct diag_row *row, la_time sent, la_time received, la_time acked) {
-    if (DIAG_GIVEN(row, tcpi_bytes_received) && !row->info.tcpi_bytes_received) return exactly(received);
-    if (DIAG_GIVEN(row, tcpi_bytes_sent) && !row->info.tcpi_bytes_sent) return exactly(sent);
+    bool none_in = DIAG_GIVEN(row, tcpi_bytes_received) && !row->info.tcpi_bytes_received;
+    bool none_out = DIAG_GIVEN(row, tcpi_bytes_sent) && !row->info.tcpi_bytes_sent;
+    /* When both ends opened at once, that of data received counts from when the host was started. */
+    if (none_in && (!none_out || received < sent)) return exactly(received);
+    if (none_out) return exactly(sent);
     return at_least(later(acked, later(sent, received)));
 }
 

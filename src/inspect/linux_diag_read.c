@@ -139,7 +139,7 @@ static void fill_ages(const struct diag_row *row, struct snap_conn *conn) {
     const struct tcp_info *info = &row->info;
     if (conn->state == LA_SYN_SENT || conn->state == LA_SYN_RCVD) return;
     if (info->tcpi_bytes_sent || !DIAG_GIVEN(row, tcpi_bytes_sent)) conn->data_sent = ago(info->tcpi_last_data_sent);
-    if (conn->bytes_in) conn->data_received = ago(info->tcpi_last_data_recv);
+    if (conn->bytes_in || !DIAG_GIVEN(row, tcpi_bytes_received)) conn->data_received = ago(info->tcpi_last_data_recv);
     conn->ack_received = ago(info->tcpi_last_ack_recv);
 }
 

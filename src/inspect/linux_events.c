@@ -22,11 +22,14 @@
  *
  * Not seen: TIME_WAIT (a move to CLOSED when the record takes over), SYN queue entries (the first move of a passive
  * connection is LISTEN to SYN_RCVD when the handshake is complete), accepts through io_uring, end of file through
- * splice, processors that were switched on later. */
+ * splice, processors that were switched on later. Some kernels (seen: Linux 6.18) also keep back, and do not count,
+ * what segments and timers do on top of certain threads, one processor's idle one among them: a poll then contradicts.
+ */
 #define _GNU_SOURCE
 #include "linux_events.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,6 +353,7 @@ static bool read_record(struct events *events, const struct perf_record *record,
     uint32_t id = id_of(layout, record);
     if (id == layout->move_id) {
         read_move(layout, record, event);
+        return event->from != event->to; /* close() tells of a state again in which FIN has been sent. */
     } else if (id == layout->eof_id) {
         /* A look at what is there reads nothing; the queue of errors has no end of file. */
         if (number(&layout->eof[EOF_FLAGS], record) & (MSG_PEEK | MSG_ERRQUEUE)) return false;
@@ -392,6 +396,27 @@ static bool find_oldest(struct events *events, unsigned *cpu) {
     return events->front[*cpu] <= events->horizon;
 }
 
+/* The inode that a descriptor of a process has; 0: none, or no socket's. */
+static uint64_t inode_of(int32_t pid, int32_t fd) {
+    char path[64], text[64];
+    uint64_t inode;
+    snprintf(path, sizeof path, "/proc/%" PRId32 "/fd/%" PRId32, pid, fd);
+    ssize_t len = readlink(path, text, sizeof text - 1);
+    if (len <= 0) return 0;
+    text[len] = '\0';
+    return sscanf(text, "socket:[%" SCNu64 "]", &inode) == 1 ? inode : 0;
+}
+
+/* The descriptor may soon be another's, in another process as well: its socket is asked for at once. A stack of what
+ * has been closed since is not kept. */
+static void name_accepted(struct events *events, unsigned cpu, struct event *event) {
+    event->stack = find_stack(events, cpu, event);
+    if (event->stack) event->inode = inode_of(event->pid, event->fd);
+    if (event->inode) return;
+    events_forget(events, event->stack);
+    event->stack = 0;
+}
+
 bool events_next(struct events *events, struct event *event) {
     if (events->second.kind != EVENT_MOVE) {
         *event = events->second;
@@ -406,7 +431,7 @@ bool events_next(struct events *events, struct event *event) {
         perf_ring_drop(ring);
         events->front[cpu] = perf_ring_time(ring);
         if (!wanted) continue;
-        if (event->kind == EVENT_OPEN) event->stack = find_stack(events, cpu, event);
+        if (event->kind == EVENT_OPEN) name_accepted(events, cpu, event);
         if (event->kind == EVENT_MOVE && event->to == LA_SYN_SENT && events->opens) {
             events->second = *event;
             events->second.kind = EVENT_OPEN;

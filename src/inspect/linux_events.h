@@ -23,6 +23,7 @@ struct event {
     uint64_t sock;    /* The kernel's name for the socket: same number, same socket, as long as it lives. 0: unknown. */
     la_time at;       /* CLOCK_MONOTONIC */
     struct la_endpoint local, peer; /* EVENT_MOVE, EVENT_OPEN by connect; zero where the kernel no longer knows. */
+    uint64_t inode;                 /* EVENT_OPEN by accept, with a stack: of what the descriptor is. */
     uint32_t stack;                 /* EVENT_OPEN: for events_site; 0: none was kept. */
     uint32_t count;                 /* EVENT_LOST */
 };

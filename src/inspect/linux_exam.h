@@ -2,6 +2,7 @@
 #ifndef INSPECT_LINUX_EXAM_H
 #define INSPECT_LINUX_EXAM_H
 
+#include "linux_inodes.h"
 #include "linux_procfs.h"
 #include "map.h"
 
@@ -19,9 +20,9 @@ enum exam_result {
 struct exam {
     struct snap *snap;
     int procfs;
-    uint64_t device;   /* Of the file system of sockets, as fdinfo writes it; 0: unknown. */
-    struct map wanted; /* Inode -> connection to be looked at. */
-    struct map procs;  /* Index of a process -> enum exam_result. */
+    uint64_t device;      /* Of the file system of sockets, as fdinfo writes it; 0: unknown. */
+    struct inodes wanted; /* Connections to be looked at. */
+    struct map procs;     /* Index of a process -> enum exam_result. */
     unsigned count[EXAM_NRESULTS];
     struct procfs_dir dir, tasks;
     struct procfs_lines lines;
@@ -68,7 +69,7 @@ struct exam_proc {
 /* Room for one more element in a list of elements of `size`. False: no memory, and the snapshot knows. */
 bool exam_room(struct exam *exam, void **elements, struct exam_list *list, size_t size);
 
-/* The wanted connection with this inode; SNAP_NONE. */
+/* The wanted connection with this inode; SNAP_NONE. Of several, what is found about it is the others', too. */
 uint32_t exam_conn(const struct exam *exam, uint64_t inode);
 
 /* Whether an error means that one may not look. */

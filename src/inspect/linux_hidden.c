@@ -33,7 +33,7 @@ struct courier {
 
 struct hunt {
     struct exam *exam;
-    struct map tcp;    /* Inode -> connection, of the whole snapshot. */
+    struct inodes tcp; /* All connections of the snapshot. */
     struct map by_pid; /* -> process */
     struct map found;  /* Connections that turned out to have a holder. */
     struct courier *couriers;
@@ -54,6 +54,10 @@ static void add_owner(struct hunt *hunt, uint32_t conn, int32_t fd) {
     if (!owner) return;
     *owner = (struct snap_owner){.conn = conn, .proc = proc, .fd = fd};
     if (!map_put(&hunt->found, conn, 0)) exam->snap->failed = true;
+}
+
+static void add_owners(struct hunt *hunt, uint32_t conn, int32_t fd) {
+    for (; conn != SNAP_NONE; conn = inodes_next(&hunt->tcp, conn)) add_owner(hunt, conn, fd);
 }
 
 /* Whether a socket may be of AF_UNIX: asking it for its protocol costs half as much as reading its fdinfo, and other
@@ -84,10 +88,11 @@ static void ask_socket(struct hunt *hunt, const char *base, int32_t fd, uint64_t
 
 static void registered(void *arg, uint64_t inode) {
     struct hunt *hunt = arg;
-    uint32_t conn = inode == UINT64_MAX ? SNAP_NONE : map_get(&hunt->tcp, inode);
+    uint32_t conn = inodes_first(&hunt->tcp, inode);
     if (!is_lost(hunt, conn)) return;
     if (exam_add_proc(hunt->exam, &hunt->by_pid, hunt->pid) == SNAP_NONE) return;
-    if (!map_put(&hunt->found, conn, 0)) hunt->exam->snap->failed = true;
+    for (; conn != SNAP_NONE; conn = inodes_next(&hunt->tcp, conn))
+        if (!map_put(&hunt->found, conn, 0)) hunt->exam->snap->failed = true;
 }
 
 static void ask_ring(struct hunt *hunt, const char *base, int32_t fd) {
@@ -106,9 +111,9 @@ static void hunt_table(struct hunt *hunt, const char *base) {
     for (int32_t fd; (fd = procfs_next(dir)) >= 0;) {
         uint64_t inode = 0;
         enum procfs_link link = procfs_link(dir, fd, &inode);
-        uint32_t conn = link == PROCFS_SOCKET && inode != UINT64_MAX ? map_get(&hunt->tcp, inode) : SNAP_NONE;
+        uint32_t conn = link == PROCFS_SOCKET ? inodes_first(&hunt->tcp, inode) : SNAP_NONE;
         if (is_lost(hunt, conn))
-            add_owner(hunt, conn, fd);
+            add_owners(hunt, conn, fd);
         else if (link == PROCFS_SOCKET && conn == SNAP_NONE)
             ask_socket(hunt, base, fd, inode);
         else if (link == PROCFS_URING)
@@ -175,7 +180,7 @@ static void add_holds(struct hunt *hunt) {
 static bool prepare(struct hunt *hunt) {
     const struct snap *snap = hunt->exam->snap;
     for (uint32_t i = 0; i < snap->nconns; i++)
-        if (snap->conns[i].inode && !map_put(&hunt->tcp, snap->conns[i].inode, i)) return false;
+        if (snap->conns[i].inode && !inodes_add(&hunt->tcp, snap->conns[i].inode, i, snap->nconns)) return false;
     for (uint32_t i = 0; i < snap->nprocs; i++)
         if (!map_put(&hunt->by_pid, (uint64_t)snap->procs[i].pid, i)) return false;
     return true;
@@ -193,7 +198,7 @@ void exam_hidden(struct exam *exam) {
     }
     free(pids);
     free(hunt.couriers);
-    map_free(&hunt.tcp);
+    inodes_free(&hunt.tcp);
     map_free(&hunt.by_pid);
     map_free(&hunt.found);
 }

@@ -22,6 +22,7 @@
 
 #include "linux.h"
 #include "linux_exam.h"
+#include "linux_need.h"
 
 #define MAX_POLL (1 << 20) /* Entries of poll arrays per process. */
 
@@ -39,7 +40,7 @@ bool exam_room(struct exam *exam, void **elements, struct exam_list *list, size_
 }
 
 uint32_t exam_conn(const struct exam *exam, uint64_t inode) {
-    return inode && inode != UINT64_MAX ? map_get(&exam->wanted, inode) : SNAP_NONE;
+    return inode ? inodes_first(&exam->wanted, inode) : SNAP_NONE;
 }
 
 bool exam_is_denial(int error) {
@@ -124,7 +125,28 @@ static bool is_foreign(const struct exam_proc *proc) {
     return !same_machine(own, its);
 }
 
+/* Who watches or holds one flow of a Multipath TCP connection watches or holds all. */
+static void share(struct exam *exam, uint32_t first_watch, uint32_t first_hold) {
+    struct snap *snap = exam->snap;
+    if (!exam->wanted.next) return;
+    for (uint32_t i = first_watch, n = snap->nwatches; i < n; i++)
+        for (uint32_t conn = snap->watches[i].conn; (conn = inodes_next(&exam->wanted, conn)) != SNAP_NONE;) {
+            struct snap_watch *watch = snap_add_watch(snap);
+            if (!watch) return;
+            *watch = snap->watches[i];
+            watch->conn = conn;
+        }
+    for (uint32_t i = first_hold, n = snap->nholds; i < n; i++)
+        for (uint32_t conn = snap->holds[i].conn; (conn = inodes_next(&exam->wanted, conn)) != SNAP_NONE;) {
+            struct snap_hold *hold = snap_add_hold(snap);
+            if (!hold) return;
+            *hold = snap->holds[i];
+            hold->conn = conn;
+        }
+}
+
 static void examine(struct exam *exam, uint32_t index) {
+    uint32_t first_hold = exam->snap->nholds;
     struct exam_proc proc = {.exam = exam,
                              .proc = index,
                              .pid = exam->snap->procs[index].pid,
@@ -137,6 +159,7 @@ static void examine(struct exam *exam, uint32_t index) {
         exam_sets(&proc);
         exam_threads(&proc);
         exam_wake(&proc);
+        share(exam, proc.first_watch, first_hold);
     }
     if (!map_put(&exam->procs, index, (uint32_t)proc.result)) exam->snap->failed = true;
     exam->count[proc.result]++;
@@ -156,17 +179,23 @@ static bool want(struct exam *exam, const uint32_t *conns, uint32_t n) {
         if (conns[i] >= exam->snap->nconns) continue;
         const struct snap_conn *conn = &exam->snap->conns[conns[i]];
         if (!conn->inode || conn->looked_closely) continue;
-        if (!map_put(&exam->wanted, conn->inode, conns[i])) exam->snap->failed = true;
+        if (!inodes_add(&exam->wanted, conn->inode, conns[i], exam->snap->nconns)) exam->snap->failed = true;
         hidden |= !conn->nowners;
     }
     return hidden;
+}
+
+static bool is_wanted(const struct exam *exam, uint32_t conn) {
+    uint32_t other = exam_conn(exam, exam->snap->conns[conn].inode);
+    while (other != SNAP_NONE && other != conn) other = inodes_next(&exam->wanted, other);
+    return other == conn;
 }
 
 static void want_owners(struct exam *exam, const uint32_t *conns, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         if (conns[i] >= exam->snap->nconns) continue;
         const struct snap_conn *conn = &exam->snap->conns[conns[i]];
-        if (exam_conn(exam, conn->inode) != conns[i]) continue;
+        if (!is_wanted(exam, conns[i])) continue;
         for (uint32_t k = 0; k < conn->nowners; k++)
             if (!map_put(&exam->procs, exam->snap->owners[conn->first_owner + k].proc, EXAM_WANTED))
                 exam->snap->failed = true;
@@ -195,7 +224,7 @@ static void mark_seen(struct exam *exam, const uint32_t *conns, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         if (conns[i] >= exam->snap->nconns) continue;
         struct snap_conn *conn = &exam->snap->conns[conns[i]];
-        if (exam_conn(exam, conn->inode) == conns[i]) conn->looked_closely = seen(exam, conn);
+        if (is_wanted(exam, conns[i])) conn->looked_closely = seen(exam, conn);
     }
 }
 
@@ -203,8 +232,7 @@ static void say_blinds(struct exam *exam) {
     static const struct {
         const char *before, *one, *several, *need;
     } texts[EXAM_NRESULTS] = {
-        [EXAM_DENIED] = {"what the threads of", "process wait for", "processes wait for",
-                         "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"},
+        [EXAM_DENIED] = {"what the threads of", "process wait for", "processes wait for", NULL},
         [EXAM_FOREIGN] = {"what the threads of", "program of another architecture wait for",
                           "programs of another architecture wait for",
                           "use a lastack that is built for that architecture"},
@@ -216,7 +244,8 @@ static void say_blinds(struct exam *exam) {
         const char *after = n == 1 ? texts[i].one : texts[i].several;
         const char *what = snap_format(exam->snap, "%s %u %s", texts[i].before, n, after);
         struct snap_blind *blind = snap_add_blind(exam->snap);
-        if (blind) *blind = (struct snap_blind){.what = what, .need = texts[i].need};
+        const char *need = i == EXAM_DENIED ? linux_need(LINUX_NEED_EXAMINE) : texts[i].need;
+        if (blind) *blind = (struct snap_blind){.what = what, .need = need};
     }
 }
 
@@ -258,7 +287,7 @@ void linux_look_closely(struct snap *snap, const uint32_t *conns, uint32_t n) {
         look(exam, conns, n);
         close(exam->procfs);
     }
-    map_free(&exam->wanted);
+    inodes_free(&exam->wanted);
     map_free(&exam->procs);
     free(exam);
 }

@@ -2,6 +2,7 @@
 #include "linux_netns.h"
 
 #include "linux.h"
+#include "linux_procfs.h"
 #include "map.h"
 
 #include <dirent.h>
@@ -62,42 +63,42 @@ uint64_t linux_netns_own(void) {
 
 struct search {
     struct snap *snap;
-    struct netns_list *list;
     struct map seen; /* inode -> anything */
     dev_t device;    /* All namespaces are files of one file system. */
+    uint32_t untold; /* Processes whose namespace is not told. */
+    void (*found)(void *arg, const struct netns_found *netns);
+    void *arg;
 };
+
+static bool holds_untold(const char *pid) {
+    char program[64];
+    int procfs = procfs_open();
+    bool holds = procfs >= 0 && procfs_may_hold(procfs, (int32_t)strtol(pid, NULL, 10), program);
+    if (procfs >= 0) close(procfs);
+    return holds;
+}
 
 /* A name of /run/netns, or NULL: that of the process. */
 static void meet(struct search *search, const char *path, const char *name, const char *pid) {
-    struct netns_list *list = search->list;
     struct stat file;
     if (stat(path, &file)) {
-        list->unseen += pid && (errno == EACCES || errno == EPERM);
+        search->untold += pid && (errno == EACCES || errno == EPERM) && holds_untold(pid);
         return;
     }
     if (file.st_dev != search->device || map_get(&search->seen, file.st_ino) != MAP_NONE) return;
-    if (list->n == list->room) {
-        uint32_t room = list->room ? list->room * 2 : 16;
-        struct netns_found *larger = realloc(list->list, room * sizeof *larger);
-        list->failed |= !larger;
-        if (!larger) return;
-        list->list = larger;
-        list->room = room;
-    }
-    list->failed |= !map_put(&search->seen, file.st_ino, 0);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) return;
-    list->list[list->n++] = (struct netns_found){
-        .name = name ? snap_text(search->snap, name) : snap_format(search->snap, "pid %s's", pid),
-        .inode = file.st_ino,
-        .fd = fd,
-    };
+    if (fd < 0 && (errno == ENOENT || errno == ESRCH)) return;
+    struct netns_found netns = {.inode = file.st_ino, .fd = fd < 0 ? -errno : fd};
+    netns.name = name ? snap_text(search->snap, name) : snap_format(search->snap, "pid %s's", pid);
+    if (!map_put(&search->seen, file.st_ino, 0)) search->snap->failed = true;
+    search->found(search->arg, &netns);
+    if (fd >= 0) close(fd);
 }
 
 static void each_entry(struct search *search, const char *folder, bool processes) {
     char path[320];
     DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir && !search->list->failed && (entry = readdir(dir));) {
+    for (struct dirent *entry; dir && !search->snap->failed && (entry = readdir(dir));) {
         const char *name = entry->d_name;
         if (name[0] == '.' || (processes && name[strspn(name, "0123456789")])) continue;
         int len = snprintf(path, sizeof path, "%s/%s%s", folder, name, processes ? "/ns/net" : "");
@@ -107,20 +108,13 @@ static void each_entry(struct search *search, const char *folder, bool processes
     if (dir) closedir(dir);
 }
 
-void linux_netns_find(struct snap *snap, struct netns_list *list) {
-    *list = (struct netns_list){0};
+uint32_t linux_netns_each(struct snap *snap, void (*found)(void *arg, const struct netns_found *netns), void *arg) {
     struct stat own;
-    if (stat(OWN, &own)) return;
-    struct search search = {.snap = snap, .list = list, .device = own.st_dev};
-    list->failed = !map_put(&search.seen, own.st_ino, 0);
+    if (stat(OWN, &own)) return 0;
+    struct search search = {.snap = snap, .device = own.st_dev, .found = found, .arg = arg};
+    if (!map_put(&search.seen, own.st_ino, 0)) snap->failed = true;
     each_entry(&search, "/run/netns", false);
     each_entry(&search, "/proc", true);
     map_free(&search.seen);
-}
-
-void linux_netns_free(struct netns_list *list) {
-    for (uint32_t i = 0; i < list->n; i++)
-        if (list->list[i].fd >= 0) close(list->list[i].fd);
-    free(list->list);
-    *list = (struct netns_list){0};
+    return search.untold;
 }

@@ -7,19 +7,12 @@
 struct netns_found {
     const char *name; /* Of /run/netns, or "pid 17's". A text of the snapshot. */
     uint64_t inode;
-    int fd; /* Keeps it, whatever becomes of those in it. -1: it could not be opened. */
+    int fd; /* Good during the call. -errno: it could not be opened. */
 };
 
-struct netns_list {
-    struct netns_found *list;
-    uint32_t n, room;
-    uint32_t unseen; /* Processes whose namespace is not told. */
-    bool failed;     /* Memory was refused. */
-};
-
-/* All that have a name or a process in them, but for the one of the calling thread. */
-void linux_netns_find(struct snap *snap, struct netns_list *list);
-void linux_netns_free(struct netns_list *list);
+/* Gives all that have a name or a process in them to `found`, but for the one of the calling thread, one by one: a host
+ * may have more than there are descriptors. How many processes there are whose namespace is not told. */
+uint32_t linux_netns_each(struct snap *snap, void (*found)(void *arg, const struct netns_found *netns), void *arg);
 
 /* The one of the calling thread; 0: unknown. */
 uint64_t linux_netns_own(void);

@@ -18,23 +18,25 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "linux_inodes.h"
+#include "linux_need.h"
 #include "linux_procfs.h"
-#include "map.h"
 
 struct scan {
     struct snap *snap;
     int procfs;
-    struct map by_inode; /* -> connection */
-    uint32_t proc;       /* The process at hand; SNAP_NONE: it holds nothing so far. */
-    unsigned denied;     /* Processes that may not be read. */
+    struct inodes by_inode;
+    uint32_t proc;   /* The process at hand; SNAP_NONE: it holds nothing so far. */
+    unsigned denied; /* Processes that may not be read. */
+    char one[160];   /* What to say if it is only one. */
     struct procfs_dir pids, tasks, fds;
 };
 
 static bool index_inodes(struct scan *scan) {
-    if (!map_reserve(&scan->by_inode, scan->snap->nconns)) return false;
+    if (!map_reserve(&scan->by_inode.first, scan->snap->nconns)) return false;
     for (uint32_t i = 0; i < scan->snap->nconns; i++) {
         uint64_t inode = scan->snap->conns[i].inode;
-        if (inode && !map_put(&scan->by_inode, inode, i)) return false;
+        if (inode && !inodes_add(&scan->by_inode, inode, i, scan->snap->nconns)) return false;
     }
     return true;
 }
@@ -60,8 +62,8 @@ static int64_t scan_table(struct scan *scan, int32_t pid, const char *path) {
         }
         if (link == PROCFS_GONE) continue;
         count++;
-        uint32_t conn = link == PROCFS_SOCKET ? map_get(&scan->by_inode, inode) : MAP_NONE;
-        if (conn != MAP_NONE) add_owner(scan, pid, conn, fd);
+        uint32_t conn = link == PROCFS_SOCKET ? inodes_first(&scan->by_inode, inode) : MAP_NONE;
+        for (; conn != MAP_NONE; conn = inodes_next(&scan->by_inode, conn)) add_owner(scan, pid, conn, fd);
     }
     procfs_close_dir(&scan->fds);
     return count;
@@ -82,24 +84,20 @@ static int64_t scan_threads(struct scan *scan, int32_t pid) {
     return count;
 }
 
-/* Whether a process that may not be read could hold anything: the kernel's own threads and zombies do not. */
-static bool may_hold(struct scan *scan, int32_t pid) {
-    char path[40], text[1024];
-    struct procfs_stat stat;
-    snprintf(path, sizeof path, "%" PRId32 "/stat", pid);
-    ssize_t len = procfs_read(scan->procfs, path, text, sizeof text);
-    if (len == -ENOENT || len == -ESRCH) return false;
-    if (!procfs_parse_stat(text, &stat)) return true;
-    return !stat.kernel && stat.state != 'Z' && stat.state != 'X';
+/* The first one is named, should it be the only one. */
+static void tell_denied(struct scan *scan, int32_t pid, const char *program) {
+    if (!scan->denied++)
+        snprintf(scan->one, sizeof scan->one, "the descriptors of %s (pid %" PRId32 "), which may not be read", program,
+                 pid);
 }
 
 static void scan_process(struct scan *scan, int32_t pid) {
-    char path[40];
+    char path[40], program[64];
     scan->proc = SNAP_NONE;
     snprintf(path, sizeof path, "%" PRId32 "/fd", pid);
     int64_t count = scan_table(scan, pid, path);
     if (!count) count = scan_threads(scan, pid);
-    if (count == -EACCES && may_hold(scan, pid)) scan->denied++;
+    if (count == -EACCES && procfs_may_hold(scan->procfs, pid, program)) tell_denied(scan, pid, program);
     if (scan->proc != SNAP_NONE && count >= 0)
         scan->snap->procs[scan->proc].nfds = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
@@ -115,14 +113,13 @@ static void add_blind(struct snap *snap, const char *what, const char *need) {
 static void say_blinds(struct scan *scan) {
     struct snap *snap = scan->snap;
     struct stat stat;
-    if (scan->denied == 1)
-        add_blind(snap, "the descriptors of 1 process of another user",
-                  "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
+    const char *need = linux_need(LINUX_NEED_EXAMINE);
+    if (scan->denied == 1) add_blind(snap, snap_text(snap, scan->one), need);
     if (scan->denied > 1)
-        add_blind(snap, snap_format(snap, "the descriptors of %u processes of other users", scan->denied),
-                  "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
+        add_blind(snap, snap_format(snap, "the descriptors of %u processes, which may not be read", scan->denied),
+                  need);
     if (fstatat(scan->procfs, "1", &stat, 0) != 0 && errno == ENOENT)
-        add_blind(snap, "processes of other users, which /proc hides (hidepid)", "run as root");
+        add_blind(snap, "processes of other users, which /proc hides (hidepid)", need);
     if (!fstatat(scan->procfs, "self/ns/pid", &stat, 0) && stat.st_ino != FIRST_PID_NAMESPACE)
         add_blind(snap, "processes outside of this container", "run it on the host itself, in its pid namespace");
 }
@@ -134,7 +131,7 @@ void linux_owners(struct snap *snap) {
         return;
     }
     scan->snap = snap;
-    scan->by_inode = (struct map){0};
+    scan->by_inode = (struct inodes){0};
     scan->denied = 0;
     scan->procfs = procfs_open();
     if (scan->procfs < 0 || procfs_open_dir(&scan->pids, scan->procfs, ".")) {
@@ -147,6 +144,6 @@ void linux_owners(struct snap *snap) {
         snap->owners_known = true;
     }
     if (scan->procfs >= 0) close(scan->procfs);
-    map_free(&scan->by_inode);
+    inodes_free(&scan->by_inode);
     free(scan);
 }

@@ -237,6 +237,19 @@ uint32_t procfs_limit_fds(const char *text) {
     return end == value || limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit;
 }
 
+bool procfs_may_hold(int procfs, int32_t pid, char program[64]) {
+    char path[40], text[1024];
+    struct procfs_stat stat;
+    strcpy(program, "?");
+    snprintf(path, sizeof path, "%" PRId32 "/stat", pid);
+    ssize_t len = procfs_read(procfs, path, text, sizeof text);
+    if (len == -ENOENT || len == -ESRCH) return false;
+    if (!procfs_parse_stat(text, &stat)) return true;
+    procfs_clean(stat.program);
+    memcpy(program, stat.program, sizeof stat.program);
+    return !stat.kernel && stat.state != 'Z' && stat.state != 'X';
+}
+
 /* The bytes of the character at `at`; 0: that is no valid UTF-8, or a control character. */
 static size_t printable(const unsigned char *at) {
     if (at[0] < 0x80) return at[0] >= 0x20 && at[0] != 0x7f;

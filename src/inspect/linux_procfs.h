@@ -64,6 +64,10 @@ enum snap_sigpipe procfs_status_sigpipe(const char *text);
 /* /proc/PID/limits: how many descriptors it may have; UINT32_MAX: not told, or unlimited. */
 uint32_t procfs_limit_fds(const char *text);
 
+/* Whether a process that may not be read is a program that runs, and so may hold something: the kernel's own threads
+ * and zombies do not. `program` is set to its name then. */
+bool procfs_may_hold(int procfs, int32_t pid, char program[64]);
+
 /* Makes foreign text fit for terminals and documents: valid UTF-8 without control characters; '?' for what was not. */
 void procfs_clean(char *text);
 

@@ -236,6 +236,44 @@ static struct la_endpoint written(const struct la_endpoint *local) {
     return as;
 }
 
+#define DROPS 3 /* Among the values of a listener. */
+
+static uint64_t text_key(uint64_t key, const char *text) {
+    for (; text && *text; text++) key = map_mix(key, (unsigned char)*text);
+    return map_mix(key, 0);
+}
+
+/* What a listener's labels are written from, which is the same in every look. */
+static uint64_t labels_key(const struct count *count, const struct row *row) {
+    struct la_endpoint local = written(&row->conn->local);
+    const struct name *program = &count->programs.list[row->name];
+    uint64_t key = text_key(snap_endpoint_key(&local), count->netns.list[row->netns].part[0]);
+    for (unsigned i = 0; i < NAME_PARTS; i++) key = text_key(key, program->part[i]);
+    return key;
+}
+
+/* Adds what those had dropped that were counted here before and have ended. */
+static void add_ended(struct count *count) {
+    const struct rows *rows = &count->rows[LISTENERS];
+    const struct metrics_past before = *count->how->past;
+    struct metrics_past *past = count->how->past;
+    past->n = 0;
+    for (uint32_t i = 0; i < rows->n; i++) {
+        uint64_t *drops = &rows->list[i].value[DROPS], key, ended = 0;
+        if (!rows->list[i].conn || *drops == ROW_NONE || past->n == METRICS_LISTENERS) continue;
+        key = labels_key(count, &rows->list[i]);
+        for (unsigned k = 0; k < before.n; k++) {
+            if (before.listener[k].key != key) continue;
+            uint64_t had = before.listener[k].drops;
+            ended = before.listener[k].ended + (had > *drops ? had - *drops : 0);
+        }
+        past->listener[past->n].key = key;
+        past->listener[past->n].drops = *drops;
+        past->listener[past->n++].ended = ended;
+        *drops += ended;
+    }
+}
+
 /* Listeners of one program at one address are one: of what comes there each takes its share. */
 static void count_listeners(struct count *count) {
     const struct snap *snap = count->snap;
@@ -253,7 +291,9 @@ static void count_listeners(struct count *count) {
         add_values(row, &more);
         row->order = UINT64_MAX - 1 - row_sum(row_sum(row->value[0], row->value[2]), row->value[3]);
     }
-    fold(&count->rows[LISTENERS], METRICS_LISTENERS, ROW_VALUES);
+    /* Which listeners are counted together changes from look to look: a counter of those would mean nothing. */
+    fold(&count->rows[LISTENERS], METRICS_LISTENERS, DROPS);
+    if (count->how->past) add_ended(count);
 }
 
 /* The fullest first: in a thousandth of the limit. */
@@ -412,7 +452,7 @@ static const struct family {
     {"lastack_listener_backlog", "How many may wait for accept().", label_listener, LISTENERS, GAUGE, 1},
     {"lastack_listener_embryos", "Connections in the SYN queue.", label_listener, LISTENERS, GAUGE, 2},
     {"lastack_listener_drops", "Connections that listeners refused since they listen.", label_listener, LISTENERS,
-     COUNTER, 3},
+     COUNTER, DROPS},
     {"lastack_process_fds", "Open descriptors of processes that hold connections, the fullest ones.", label_process,
      PROCESSES, GAUGE, 0},
     {"lastack_process_fd_limit", "How many descriptors a process may have open.", label_process, PROCESSES, GAUGE, 1},

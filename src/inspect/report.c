@@ -2,10 +2,12 @@
 
 #include "rules.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PLAIN_WIDTH 100
 #define LEAST_WIDTH 40
+#define ALSO_SHOWN 4 /* Processes of one program that have the same trouble. */
 
 static const char *colour_of(enum severity severity) {
     static const char *const codes[] = {"1;36", "1;33", "1;31"};
@@ -76,8 +78,41 @@ static void say_finding(const struct finding *finding, const struct report *how,
         paint(out, how, "1", finding->remedies[i].command);
         say(out, "\n");
     }
+}
+
+static void say_rule(const struct finding *finding, struct say *out) {
     say(out, "  rule     %s%s%s\n\n", finding->rule->id, *finding->rule->claims ? ", claims " : "",
         finding->rule->claims);
+}
+
+/* The same rule about another process of the same program: a worker beside a worker. */
+static bool is_alike(const struct snap *snap, const struct finding *a, const struct finding *b) {
+    return a->rule == b->rule && a->severity == b->severity && a->netns == b->netns && a->proc != SNAP_NONE &&
+           b->proc != SNAP_NONE && a->proc != b->proc &&
+           strcmp(snap->procs[a->proc].program, snap->procs[b->proc].program) == 0;
+}
+
+/* The titles of those like the first one, which is said in full. */
+static void say_alike(const struct findings *findings, const struct snap *snap, unsigned first,
+                      const struct report *how, bool *said, struct say *out) {
+    int width = how->width < LEAST_WIDTH ? LEAST_WIDTH : how->width;
+    unsigned n = 0;
+    uint64_t conns = 0;
+    for (unsigned i = first + 1; i < findings->n; i++) {
+        const struct finding *finding = &findings->list[i];
+        if (said[i] || !is_alike(snap, &findings->list[first], finding)) continue;
+        said[i] = true;
+        if (n++ >= ALSO_SHOWN) {
+            conns += finding->nconns;
+            continue;
+        }
+        say(out, n == 1 ? "  also     - " : "           - ");
+        wrap(out, finding->title ? finding->title : finding->rule->id, 13, 13, width);
+    }
+    if (n <= ALSO_SHOWN) return;
+    say(out, "           - %u more of its processes, ", n - ALSO_SHOWN);
+    say_count(out, conns, "connection");
+    say(out, " (--brief lists them).\n");
 }
 
 static void say_blinds(const struct snap *snap, const struct report *how, struct say *out) {
@@ -94,14 +129,17 @@ static void say_blinds(const struct snap *snap, const struct report *how, struct
 void findings_report(const struct findings *findings, const struct snap *snap, const struct report *how,
                      struct say *out) {
     unsigned count[3] = {0}, hidden = 0;
+    bool *said = how->brief || !findings->n ? NULL : calloc(findings->n, sizeof *said);
     for (unsigned i = 0; i < findings->n; i++) {
-        count[findings->list[i].severity]++;
-        if (findings->list[i].severity >= how->least) {
-            say_finding(&findings->list[i], how, out);
-        } else {
-            hidden++;
-        }
+        const struct finding *finding = &findings->list[i];
+        count[finding->severity]++;
+        hidden += finding->severity < how->least;
+        if (finding->severity < how->least || (said && said[i])) continue;
+        say_finding(finding, how, out);
+        if (said) say_alike(findings, snap, i, how, said, out);
+        if (!how->brief) say_rule(finding, out);
     }
+    free(said);
     if (how->bare) return;
     if (how->brief && findings->n) say(out, "\n");
     say_blinds(snap, how, out);

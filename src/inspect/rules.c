@@ -88,13 +88,32 @@ bool ask_chains(struct ask *ask) {
     return true;
 }
 
+/* A translation on the way changes the server's end, and leaves the client's as it is. */
+static uint64_t client_key(const struct la_endpoint *client, bool opened) {
+    return map_mix(snap_endpoint_key(client), opened);
+}
+
+static bool make_ends(struct ask *ask) {
+    const struct snap *snap = ask->snap;
+    bool ok = true, any = false;
+    for (uint32_t i = 0; i < snap->nnetns; i++) any |= ask_translates(ask, i);
+    for (uint32_t i = 0; any && ok && i < snap->nconns; i++) {
+        const struct snap_conn *conn = &snap->conns[i];
+        bool opened = ask->listener[i] == SNAP_NONE;
+        if (conn->state == LA_LISTEN) continue;
+        ok = map_put(&ask->ends, client_key(opened ? &conn->local : &conn->peer, opened), i);
+    }
+    return ok;
+}
+
 static bool ask_begin(struct ask *ask, struct snap *snap, const struct patience *patience, const struct filter *filter,
                       struct findings *findings) {
     size_t n = snap->nconns ? snap->nconns : 1;
     *ask = (struct ask){.snap = snap, .patience = with_defaults(patience), .filter = filter, .findings = findings};
     ask->group_of = malloc(n * sizeof *ask->group_of);
     ask->listener = malloc(n * sizeof *ask->listener);
-    return ask->group_of && ask->listener && snap_listeners(snap, ask->listener) && make_groups(ask) && ask_chains(ask);
+    return ask->group_of && ask->listener && snap_listeners(snap, ask->listener) && make_groups(ask) &&
+           ask_chains(ask) && make_ends(ask);
 }
 
 static void ask_end(struct ask *ask) {
@@ -103,6 +122,7 @@ static void ask_end(struct ask *ask) {
     free(ask->listener);
     free(ask->netns_first);
     free(ask->netns_next);
+    map_free(&ask->ends);
 }
 
 /* --- Questions --- */
@@ -115,19 +135,49 @@ bool ask_opened(const struct ask *ask, const struct snap_conn *conn) {
     return ask->listener[index_of(ask, conn)] == SNAP_NONE;
 }
 
+bool ask_translates(const struct ask *ask, uint32_t netns) { return ask_setting(ask, netns, SNAP_S_CONNTRACKED) > 0; }
+
+bool ask_translated(const struct ask *ask, const struct snap_conn *conn) {
+    bool opened = ask_opened(ask, conn);
+    return map_get(&ask->ends, client_key(opened ? &conn->local : &conn->peer, !opened)) != MAP_NONE;
+}
+
 const struct rule_group *ask_group(const struct ask *ask, const struct snap_conn *conn) {
     uint32_t group = ask->group_of[index_of(ask, conn)];
     return group == SNAP_NONE ? NULL : &ask->group[group];
 }
 
-/* Answers to our own keepalive probes count as something that arrived, and hide since when it is so. */
+/* Answers to our own probes count as something that arrived, and hide since when it is so: to those of keepalive where
+ * they are frequent, and to those of a shut window. Otherwise what may be young is taken as young. */
 static bool is_settled(const struct patience *patience, const struct snap_conn *conn) {
     if (conn->age.least >= patience->settle) return true;
-    bool hidden = conn->age.most != LA_NEVER || conn->timer == LA_TIMER_KEEPALIVE;
-    return hidden && conn->age.most >= patience->settle && conn->data_sent >= patience->settle;
+    bool hidden = conn->timer == LA_TIMER_KEEPALIVE && conn->timer_left != LA_NEVER &&
+                  conn->age.least + conn->timer_left <= 2 * patience->settle;
+    return (hidden || conn->send_queue) && conn->age.most >= patience->settle && conn->data_sent >= patience->settle;
 }
 
 bool ask_settled(const struct ask *ask, const struct snap_conn *conn) { return is_settled(&ask->patience, conn); }
+
+#define LONG 15 /* Times `settle`. */
+
+bool ask_is_long(const struct ask *ask, la_time time) { return time >= LONG * ask->patience.settle; }
+
+/* With n timeouts behind it the timer is 2^n times the first one, and those before it add up to all of it but the
+ * first. */
+la_time ask_unanswered(const struct snap_conn *conn) {
+    if (!conn->rto) return conn->ack_received < conn->data_received ? conn->ack_received : conn->data_received;
+    la_time left = conn->timer_left == LA_NEVER ? 0 : conn->timer_left;
+    la_time timer = conn->rto > left ? conn->rto : left;
+    unsigned shift = conn->tries < 63 ? conn->tries : 63;
+    return timer - (timer >> shift) + (timer - left);
+}
+
+bool ask_turned_away(const struct ask *ask, const struct snap_conn *conn) {
+    if (conn->pair != SNAP_NONE) return ask->snap->conns[conn->pair].state == LA_SYN_RCVD;
+    /* With a cookie the listener remembers nothing. A host that has no listener would answer by RST. */
+    return ask_opened(ask, conn) && !conn->bytes_in && conn->marks & SNAP_MEASURED &&
+           !ask_translates(ask, conn->netns) && snap_is_local(ask->snap, conn->netns, &conn->peer.addr);
+}
 
 #define GROWS_FROM 8
 
@@ -313,7 +363,10 @@ static void ask_all(struct ask *ask) {
         for (const struct rule *rule = rules_tables[t]; rule->id; rule++)
             for (uint32_t netns = 0; !rule->states && netns < ask->snap->nnetns; netns++) rule->host(ask, rule, netns);
     for (unsigned i = told; i < ask->findings->n; i++) oldest_first(ask, &ask->findings->list[i]);
-    for (unsigned i = 0; i < ask->findings->n; i++) ask->findings->list[i].key = key_of(ask, &ask->findings->list[i]);
+    for (unsigned i = 0; i < ask->findings->n; i++) {
+        tell_where(ask, &ask->findings->list[i]);
+        ask->findings->list[i].key = key_of(ask, &ask->findings->list[i]);
+    }
 }
 
 void rules_run(struct snap *snap, const struct patience *patience, const struct filter *filter,

@@ -36,6 +36,7 @@ struct ask {
     uint32_t ngroups, room_group;
     uint32_t *group_of; /* For each connection; SNAP_NONE: nobody holds it. */
     uint32_t *listener; /* For each connection: the listener it came through, SNAP_NONE: this side opened it. */
+    struct map ends;    /* Where connections are translated: their peers as this side's ends see them, and locals. */
     uint32_t *netns_first, *netns_next; /* The connections of each namespace as chains that SNAP_NONE ends; NULL: not
                                            made, and host_next looks through all. */
     struct findings *findings;
@@ -92,12 +93,28 @@ void tell_remedy(struct finding *finding, const char *command, const char *forma
  */
 void tell_fix(const struct ask *ask, struct finding *finding, const char *rung, const char *words);
 
+/* Makes its commands those for its namespace, or stack, where that is not the one of who looks. */
+void tell_where(const struct ask *ask, struct finding *finding);
+
 /* Whether this side opened it; otherwise it came through a listener. */
 bool ask_opened(const struct ask *ask, const struct snap_conn *conn);
 /* What one process has with the same port or peer; NULL: nobody holds it. */
 const struct rule_group *ask_group(const struct ask *ask, const struct snap_conn *conn);
 /* Whether it has been in its state for longer than states that should pass may last. */
 bool ask_settled(const struct ask *ask, const struct snap_conn *conn);
+/* Whether `time` is longer than a slow program or a burst of connections takes: 15 times `settle`. */
+bool ask_is_long(const struct ask *ask, la_time time);
+/* For how long at least what was sent goes unanswered, by its timer of retransmission, which doubles each time. */
+la_time ask_unanswered(const struct snap_conn *conn);
+/* Whether it is the other end of a connection that its listener, on this host, has not taken in: the accept queue is
+ * full. */
+bool ask_turned_away(const struct ask *ask, const struct snap_conn *conn);
+/* Whether a finding's connections all have the same peer. */
+bool ask_one_peer(const struct ask *ask, const struct finding *finding);
+/* Whether connections of its namespace may be translated: filters keep track of some. */
+bool ask_translates(const struct ask *ask, uint32_t netns);
+/* Whether its other end may be here under a translated address: some connection has the same client's end. */
+bool ask_translated(const struct ask *ask, const struct snap_conn *conn);
 /* When the process's descriptors run out if its connections in CLOSE_WAIT go on to grow as they did; LA_NEVER: they do
  * not, or it is unknown. */
 la_time ask_forecast(const struct ask *ask, const struct snap_conn *conn);
@@ -121,6 +138,8 @@ const char *text_count(const struct ask *ask, uint64_t n, const char *word);
 const char *text_bytes(const struct ask *ask, uint64_t bytes);
 /* The descriptors of a process in a connection: "fd 5", "fd 5 and 6". */
 const char *text_fds(const struct ask *ask, const struct snap_conn *conn, uint32_t proc);
+/* "CLOSE_WAIT for 3 s"; "CLOSE_WAIT" when it is not known for how long. */
+const char *text_state(const struct ask *ask, const struct snap_conn *conn);
 /* A connection as people name it: "10.0.0.1:443 <- 10.0.0.2:51234" (accepted), "… -> …" (opened). */
 const char *text_conn(const struct ask *ask, const struct snap_conn *conn);
 

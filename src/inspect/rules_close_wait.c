@@ -155,6 +155,7 @@ static bool unwatched(const struct ask *ask, const struct snap_conn *conn) {
 /* --- Sentences --- */
 
 #define SHOWN 3
+#define FEW 8 /* Connections that may be at work, for all that is seen. */
 
 static const struct snap_conn *first_of(const struct ask *ask, const struct finding *finding) {
     return &ask->snap->conns[finding->conns[0]];
@@ -183,9 +184,9 @@ static void tell_pair(const struct ask *ask, struct finding *finding, const stru
 static void tell_conns(const struct ask *ask, struct finding *finding) {
     for (uint32_t i = 0; i < finding->nconns && i < SHOWN; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
-        tell_evidence(finding, "%s: %s, CLOSE_WAIT for %s, %s%s%s.",
+        tell_evidence(finding, "%s: %s, %s, %s%s%s.",
                       conn->nowners ? text_fds(ask, conn, snap_first_proc(ask->snap, conn)) : "no descriptor",
-                      text_conn(ask, conn), text_age(ask, &conn->age), eof_words(conn),
+                      text_conn(ask, conn), text_state(ask, conn), eof_words(conn),
                       conn->recv_queue ? ", unread: " : "", conn->recv_queue ? text_bytes(ask, conn->recv_queue) : "");
     }
     if (finding->nconns > SHOWN) {
@@ -195,13 +196,14 @@ static void tell_conns(const struct ask *ask, struct finding *finding) {
     tell_pair(ask, finding, first_of(ask, finding));
 }
 
-/* "nginx (pid 17) holds 12 connections in CLOSE_WAIT" */
+/* "nginx (pid 17) holds 12 connections on port 80 in CLOSE_WAIT" */
 static const char *who_holds(const struct ask *ask, const struct finding *finding) {
     const struct snap_conn *first = first_of(ask, finding);
-    return snap_format(ask->snap, "%s holds %s %s %s in CLOSE_WAIT", text_proc(ask, finding->proc),
-                       text_count(ask, finding->nconns, "connection"), ask_opened(ask, first) ? "to" : "on port",
-                       ask_opened(ask, first) ? text_endpoint(ask, &first->peer)
-                                              : snap_format(ask->snap, "%u", first->local.port));
+    const char *with = !ask_opened(ask, first)      ? snap_format(ask->snap, "on port %u", first->local.port)
+                       : ask_one_peer(ask, finding) ? snap_format(ask->snap, "to %s", text_endpoint(ask, &first->peer))
+                                                    : "to several peers";
+    return snap_format(ask->snap, "%s holds %s %s in CLOSE_WAIT", text_proc(ask, finding->proc),
+                       text_count(ask, finding->nconns, "connection"), with);
 }
 
 static void tell_fate(const struct ask *ask, struct finding *finding) {
@@ -502,16 +504,33 @@ static void tell_pool(const struct ask *ask, struct finding *finding) {
     tell_close(ask, finding);
 }
 
+/* A client that gave up while its request is worked on: end of file alone is unread, of a few, and not for long. Data
+ * that wait as well are no request that somebody has taken up, unless a thread runs. */
+static bool may_be_at_work(const struct ask *ask, const struct finding *finding) {
+    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_proc *proc = &ask->snap->procs[finding->proc];
+    bool runs = proc->state == 'R';
+    if (ask_opened(ask, first) || ask_is_long(ask, first->age.least) || finding->nconns >= FEW) return false;
+    for (uint32_t i = 0; i < proc->nthreads; i++) runs |= ask->snap->threads[proc->first_thread + i].state == 'R';
+    for (uint32_t i = 0; i < finding->nconns; i++) {
+        const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
+        if (!runs && (conn->recv_queue || !conn->bytes_in)) return false;
+    }
+    return true;
+}
+
 static void tell_unwatched(const struct ask *ask, struct finding *finding) {
     const struct snap_conn *first = first_of(ask, finding);
-    bool opened = ask_opened(ask, first);
+    bool opened = ask_opened(ask, first), works = may_be_at_work(ask, finding);
     tell_title(finding, "%s: nobody watches %s.", who_holds(ask, finding), finding->nconns == 1 ? "it" : "them");
-    tell_text(finding, "No thread waits on the descriptor, and no epoll set has it: the program has forgotten it%s.",
+    tell_text(finding, "No thread waits on the descriptor, and no epoll set has it: the program %s%s.",
+              works ? "is still at work on the request, or has forgotten it" : "has forgotten it",
               first->eof == SNAP_EOF_AMBIGUOUS
                   ? ". It is not certain whether it has read end of file: all data were read, and a FIN that came with "
                     "data leaves no trace"
                   : "");
     tell_rest(ask, finding);
+    if (works) finding->severity = SEVERITY_NOTE;
     tell_threads(ask, finding);
     tell_remedy(finding, NULL, "%s",
                 opened ? "Close connections that are no longer used; before one is used again, look "

@@ -33,8 +33,8 @@ static bool blocked(const struct ask *ask, const struct snap_conn *conn) {
 }
 
 static bool unanswered(const struct ask *ask, const struct snap_conn *conn) {
-    (void)ask;
-    return conn->timer == LA_TIMER_RETRANSMIT && conn->tries >= MANY_TRIES;
+    return conn->timer == LA_TIMER_RETRANSMIT && conn->tries >= MANY_TRIES &&
+           ask_unanswered(conn) >= ask->patience.settle;
 }
 
 /* --- Sentences --- */
@@ -50,8 +50,7 @@ static void tell_conns(const struct ask *ask, struct finding *finding) {
         const char *tries =
             conn->tries ? snap_format(ask->snap, ", %s without an answer", text_count(ask, conn->tries, "attempt"))
                         : "";
-        tell_evidence(finding, "%s: %s, %s for %s%s%s.", holder, text_conn(ask, conn), la_state_name(conn->state),
-                      text_age(ask, &conn->age), queue, tries);
+        tell_evidence(finding, "%s: %s, %s%s%s.", holder, text_conn(ask, conn), text_state(ask, conn), queue, tries);
     }
     if (finding->nconns > SHOWN) tell_evidence(finding, "%u more.", finding->nconns - SHOWN);
 }
@@ -101,8 +100,11 @@ static void tell_half_closed(const struct ask *ask, struct finding *finding) {
               "The program called shutdown(SHUT_WR) and keeps the descriptor: the connection stays open for the "
               "peer's data until the peer closes. tcp_fin_timeout is for sockets that nobody holds.");
     tell_conns(ask, finding);
-    if (tell_pair(ask, finding) || talks) finding->severity = SEVERITY_NOTE;
+    bool asks = !talks && first->data_sent != LA_NEVER && !ask_is_long(ask, first->data_sent);
+    if (tell_pair(ask, finding) || talks || asks) finding->severity = SEVERITY_NOTE;
     if (talks) tell_text(finding, "Data still come, so this may be as it should.");
+    if (asks)
+        tell_text(finding, "It may wait for the answer to what it sent %s ago.", text_time(ask, first->data_sent));
     tell_remedy(finding, NULL,
                 "If the peer's answer is not wanted, call close() instead of shutdown(); otherwise give the "
                 "wait a limit.");
@@ -111,12 +113,14 @@ static void tell_half_closed(const struct ask *ask, struct finding *finding) {
 
 static void tell_blocked(const struct ask *ask, struct finding *finding) {
     const struct snap_conn *first = &ask->snap->conns[finding->conns[0]], *pair = pair_of(ask, first);
+    if (!ask_is_long(ask, first->data_sent)) finding->severity = SEVERITY_NOTE;
     tell_title(finding, "%s: the peer's window is zero, so the rest of the data and the FIN cannot leave.",
                those(ask, finding));
-    tell_text(finding,
-              "The peer's program does not read. Its host answers the probes, so this may last as long as the "
-              "peer lives%s.",
-              is_owned(first) ? "" : " (an orphan is given up after tcp_orphan_retries)");
+    tell_text(
+        finding,
+        "The peer's program does not read, or slowly. Its host answers the probes, so this may last as long as the "
+        "peer lives%s.",
+        is_owned(first) ? "" : " (an orphan is given up after tcp_orphan_retries)");
     tell_conns(ask, finding);
     if (pair && pair->nowners)
         tell_evidence(finding, "The other end is on this host: %s does not read it.",
@@ -129,8 +133,11 @@ static void tell_unanswered(const struct ask *ask, struct finding *finding) {
     const struct snap_conn *first = &ask->snap->conns[finding->conns[0]];
     tell_title(finding, "%s: the peer does not answer %s FIN.", those(ask, finding),
                finding->nconns == 1 ? "the" : "their");
-    tell_text(finding, "The FIN is sent again and again, at doubling intervals. The peer's host is gone or cannot be "
-                       "reached.");
+    bool away = ask_turned_away(ask, first);
+    if (away) finding->severity = SEVERITY_NOTE;
+    tell_text(finding, "The FIN is sent again and again, at doubling intervals. %s",
+              away ? "The listener, on this host, has no room for the connection in its accept queue."
+                   : "The peer's host is gone or cannot be reached.");
     if (is_owned(first)) {
         tell_text(finding, "A program still holds it, so it ends after tcp_retries2 attempts (about 15 minutes by "
                            "default), not sooner.");

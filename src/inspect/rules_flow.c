@@ -26,17 +26,17 @@ static la_time silence(const struct snap_conn *conn) {
 
 static bool syn_unanswered(const struct ask *ask, const struct snap_conn *conn) {
     (void)ask;
-    return conn->tries >= 1;
+    return conn->tries >= MANY_TRIES;
 }
 
 static bool zero_window(const struct ask *ask, const struct snap_conn *conn) {
     return conn->peer_window == 0 && conn->send_queue && conn->timer == LA_TIMER_PERSIST &&
-           (conn->tries || conn->data_sent >= ask->patience.settle);
+           conn->data_sent >= ask->patience.settle;
 }
 
 static bool retransmits(const struct ask *ask, const struct snap_conn *conn) {
-    (void)ask;
-    return conn->timer == LA_TIMER_RETRANSMIT && conn->tries >= MANY_TRIES && conn->send_queue;
+    return conn->timer == LA_TIMER_RETRANSMIT && conn->tries >= MANY_TRIES && conn->send_queue &&
+           ask_unanswered(conn) >= ask->patience.settle;
 }
 
 static bool not_reading(const struct ask *ask, const struct snap_conn *conn) {
@@ -44,10 +44,11 @@ static bool not_reading(const struct ask *ask, const struct snap_conn *conn) {
     return conn->data_received != LA_NEVER && conn->data_received >= UNREAD_FOR * ask->patience.settle;
 }
 
-/* Loopback traffic is translated to other addresses nowhere but by rules that someone made. */
+/* Where addresses are translated the other end may go by another one, or be in another namespace. */
 static bool half_open(const struct ask *ask, const struct snap_conn *conn) {
     const struct snap *snap = ask->snap;
-    if (conn->pair != SNAP_NONE || !conn->nowners || !(conn->marks & SNAP_MEASURED)) return false;
+    if (conn->pair != SNAP_NONE || ask_translated(ask, conn) || !conn->nowners || !(conn->marks & SNAP_MEASURED))
+        return false;
     if (conn->netns >= snap->nnetns || snap->netns[conn->netns].stack || !snap->netns[conn->netns].facts) return false;
     return snap_is_local(snap, conn->netns, &conn->peer.addr) && silence(conn) >= ask->patience.settle;
 }
@@ -99,18 +100,36 @@ static void tell_syn_unanswered(const struct ask *ask, struct finding *finding) 
     tell_remedy(finding, NULL, "Give connect() a limit of your own: non-blocking with poll(), or TCP_SYNCNT.");
 }
 
+/* Of what came to it, it has read nothing. */
+static bool reads_nothing(const struct snap_conn *conn) {
+    return conn && conn->nowners && conn->bytes_in && conn->recv_queue >= conn->bytes_in;
+}
+
+/* A window opens rarely for a slow reader, too: a download that is limited, a video that is paused. */
+static bool may_be_slow(const struct ask *ask, const struct finding *finding) {
+    for (uint32_t i = 0; i < finding->nconns; i++) {
+        const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
+        if (ask_is_long(ask, conn->data_sent) || reads_nothing(pair_of(ask, conn))) return false;
+    }
+    return true;
+}
+
 static void tell_zero_window(const struct ask *ask, struct finding *finding) {
     const struct snap_conn *first = first_of(ask, finding), *pair = pair_of(ask, first);
     const char *who = finding->proc == SNAP_NONE ? "Nobody" : text_proc(ask, finding->proc);
-    if (pair && pair->nowners) {
+    bool slow = may_be_slow(ask, finding), known = pair && pair->nowners;
+    if (slow) finding->severity = SEVERITY_NOTE;
+    if (known) {
         finding->proc = snap_first_proc(ask->snap, pair);
         finding->fd = ask->snap->owners[pair->first_owner].fd;
     }
-    tell_title(finding, "%s cannot send on %s: %s does not read, and its window is zero.", who,
-               connections(ask, finding), pair && pair->nowners ? text_proc(ask, finding->proc) : "the peer");
+    tell_title(finding, "%s cannot send on %s: %s does not read%s, and its window is zero.", who,
+               connections(ask, finding), known ? text_proc(ask, finding->proc) : "the peer",
+               slow ? " fast enough" : "");
     tell_text(finding,
               "The peer's host is alive and answers probes; its program leaves the data unread. Nothing ends this "
               "while it lives, but TCP_USER_TIMEOUT.");
+    if (slow) tell_text(finding, "A reader that is slow or pauses looks the same, and does no harm.");
     for (uint32_t i = 0; i < finding->nconns && i < SHOWN; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
         tell_evidence(finding, "%s: %s, %s wait; %s unanswered by a larger window; last data %s ago.",
@@ -118,25 +137,31 @@ static void tell_zero_window(const struct ask *ask, struct finding *finding) {
                       text_count(ask, conn->tries, "probe"), text_time(ask, conn->data_sent));
     }
     tell_more(finding);
-    if (pair && pair->nowners)
+    if (known)
         tell_evidence(finding, "The other end is on this host: %s, %s, %s unread.", text_proc(ask, finding->proc),
                       text_fds(ask, pair, finding->proc), text_bytes(ask, pair->recv_queue));
-    tell_remedy(finding, NULL, "Find out why the peer's program does not read%s.",
-                pair && pair->nowners ? " (see its own finding)" : "");
+    tell_remedy(finding, NULL, "Find out why %s does not read%s.",
+                known ? text_proc(ask, finding->proc) : "the peer's program", slow ? " faster" : "");
     tell_remedy(finding, NULL, "Set TCP_USER_TIMEOUT, so that the sender gives up after a time of your choice.");
 }
 
 static void tell_retransmits(const struct ask *ask, struct finding *finding) {
     const struct snap_conn *first = first_of(ask, finding);
+    bool away = ask_turned_away(ask, first);
+    if (away) finding->severity = SEVERITY_NOTE;
     tell_title(finding, "%s: what %s sent is not acknowledged.", connections(ask, finding),
                text_proc(ask, finding->proc));
     tell_text(finding,
-              "The path or the peer's host is gone. It is tried tcp_retries2 times at doubling intervals (about "
-              "15 minutes by default), then calls fail with ETIMEDOUT.");
+              "%s It is tried tcp_retries2 times at doubling intervals (about 15 minutes by default), then calls fail "
+              "with ETIMEDOUT.",
+              away ? "The listener, on this host, has no room for the connection in its accept queue."
+              : snap_is_local(ask->snap, first->netns, &first->peer.addr)
+                  ? "The peer is this host: a filter drops it, or the other end is in another namespace."
+                  : "The path or the peer's host is gone.");
     for (uint32_t i = 0; i < finding->nconns && i < SHOWN; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
         tell_evidence(finding, "%s: %s, retransmitting for %s: %s in a row, %s not acknowledged.", holder(ask, conn),
-                      text_conn(ask, conn), text_time(ask, least(conn->ack_received, conn->data_received)),
+                      text_conn(ask, conn), text_time(ask, ask_unanswered(conn)),
                       text_count(ask, conn->tries, "timeout"), text_bytes(ask, conn->send_queue));
     }
     tell_more(finding);
@@ -172,7 +197,7 @@ static void tell_not_reading(const struct ask *ask, struct finding *finding) {
     for (uint32_t i = 0; i < finding->nconns; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]], *pair = pair_of(ask, conn);
         bytes += conn->recv_queue;
-        blocks |= pair && pair->peer_window == 0;
+        if (pair && pair->peer_window == 0) blocks |= reads_nothing(conn) || ask_is_long(ask, conn->data_received);
     }
     tell_title(finding, "%s leaves %s unread on %s.", text_proc(ask, finding->proc), text_bytes(ask, bytes),
                connections(ask, finding));
@@ -194,12 +219,15 @@ static void tell_not_reading(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_half_open(const struct ask *ask, struct finding *finding) {
-    tell_title(finding, "%s holds %s whose other end is on this host and does not exist.",
-               text_proc(ask, finding->proc), connections(ask, finding));
+    bool translates = ask_translates(ask, finding->netns);
+    if (translates) finding->severity = SEVERITY_NOTE;
+    tell_title(finding, "%s holds %s whose other end %s on this host and does not exist%s.",
+               text_proc(ask, finding->proc), connections(ask, finding), translates ? "should be" : "is",
+               translates ? " there" : "");
     tell_text(finding,
               "The other end went without a word (crash, TCP_REPAIR, a reset that was lost): this end will not "
-              "learn of it until it sends something, or keepalive asks. (A translation of addresses on this host "
-              "would look the same.)");
+              "learn of it until it sends something, or keepalive asks.%s",
+              translates ? " Or the host translates addresses, to a container for one: then nothing is wrong." : "");
     for (uint32_t i = 0; i < finding->nconns && i < SHOWN; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
         tell_evidence(finding, "%s: %s, %s, silent for %s, keepalive %s.", holder(ask, conn), text_conn(ask, conn),

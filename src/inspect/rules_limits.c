@@ -108,11 +108,16 @@ static void tell_fds(const struct ask *ask, struct finding *finding, const struc
     bool none = proc->nfds >= proc->fd_limit;
     if (none) finding->severity = SEVERITY_HARM;
     finding->forecast = fds_forecast(ask, proc, held);
-    tell_title(finding, "%s %s: %u of %u are open.", who, none ? "has no descriptor left" : "runs out of descriptors",
-               proc->nfds, proc->fd_limit);
+    bool nearly = host_percent(proc->nfds, proc->fd_limit) >= NEARLY;
+    if (!nearly) /* Which is why it would be none. */
+        tell_title(finding, "%s will run out of descriptors in %s if it goes on so: %u of %u are open.", who,
+                   text_time(ask, finding->forecast), proc->nfds, proc->fd_limit);
+    else
+        tell_title(finding, "%s %s: %u of %u are open.", who,
+                   none ? "has no descriptor left" : "runs out of descriptors", proc->nfds, proc->fd_limit);
     tell_text(finding, "%s accept(), socket() and open() fail with EMFILE, and new clients wait in the accept queue.",
               none ? "At this moment" : "When none is left,");
-    if (!none && finding->forecast != LA_NEVER)
+    if (nearly && !none && finding->forecast != LA_NEVER)
         tell_text(finding, "At the rate of the last connections that is in %s.", text_time(ask, finding->forecast));
     if (held->stale) tell_leak(ask, held, finding);
     tell_evidence(finding, "%s are in this snapshot.",

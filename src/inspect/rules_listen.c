@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PEERS_SHOWN 3
 
@@ -19,6 +20,8 @@ struct queue {
     uint32_t sockets;         /* That listen there. */
     uint32_t late;            /* Not accepted for longer than `settle`, the peer still there. */
     uint32_t embryos, resent; /* In the SYN queue; of those, with SYN+ACK sent again. */
+    uint32_t lasting;         /* Of those, there for longer than `settle`. */
+    uint32_t waiting;         /* In the accept queue, seen one by one. */
     uint32_t drops;
     la_time oldest; /* How long the oldest one waits to be accepted. */
     bool selected;
@@ -112,6 +115,8 @@ static bool count_queues(const struct ask *ask, struct queues *queues, uint32_t 
         queue->selected |= ask_selected(ask, conn);
         queue->resent += is_resent(ask, conn);
         queue->late += is_late(ask, conn);
+        queue->lasting += is_embryo(ask, conn) && conn->age.least >= ask->patience.settle;
+        queue->waiting += is_queued(ask, conn);
         if (is_queued(ask, conn) && conn->age.least > queue->oldest) queue->oldest = conn->age.least;
     }
     return true;
@@ -176,6 +181,13 @@ static bool accept_has_dropped(const struct ask *ask, const struct queue *queue)
     bool counted = !is_stack(ask, listener->netns);
     if (counted && !ask_counter(ask, listener->netns, SNAP_C_LISTEN_OVERFLOWS)) return accept_full(ask, queue);
     return accept_at_limit(ask, queue) || queue->drops > 0;
+}
+
+/* More clients come at once than the queue takes, and the program does accept them. */
+static bool is_burst(const struct ask *ask, const struct queue *queue) {
+    uint32_t proc = snap_first_proc(ask->snap, listener_of(ask, queue));
+    bool stopped = proc != SNAP_NONE && strchr("Tt", ask->snap->procs[proc].state);
+    return queue->waiting && queue->oldest < ask->patience.settle && !stopped;
 }
 
 static bool accept_slow(const struct ask *ask, const struct queue *queue) {
@@ -281,6 +293,16 @@ static void tell_accept_full(const struct ask *ask, const struct queue *queue, s
                    address(ask, queue), text_count(ask, queue->drops, "packet"));
         tell_text(finding,
                   "The accept queue has room at this moment; it was full at some time since the program listens.");
+    } else if (is_burst(ask, queue)) {
+        finding->severity = SEVERITY_NOTE;
+        tell_title(finding, "Clients of %s come faster than %s accepts: %s in an accept queue for %u.",
+                   address(ask, queue), program(ask, finding), text_count(ask, listener->recv_queue, "connection"),
+                   listener->send_queue);
+        tell_text(finding,
+                  "The program accepts, and the oldest one waits for %s only. What comes while the queue is "
+                  "full is %s.",
+                  text_time(ask, queue->oldest),
+                  aborts ? "reset (tcp_abort_on_overflow)" : "dropped, and connects or is answered a second later");
     } else {
         if (!accept_full(ask, queue)) finding->severity = SEVERITY_WARNING;
         tell_title(finding, "%s does not accept on %s: %s in an accept queue for %u.", program(ask, finding),
@@ -295,7 +317,7 @@ static void tell_accept_full(const struct ask *ask, const struct queue *queue, s
     }
     tell_evidence(finding, "Accept queue: %u; backlog of listen(): %u.", listener->recv_queue, listener->send_queue);
     tell_drops(ask, queue, finding);
-    tell_acceptor(ask, queue, finding);
+    if (!is_burst(ask, queue)) tell_acceptor(ask, queue, finding);
     tell_accept_cures(ask, queue, finding);
 }
 
@@ -325,6 +347,7 @@ static void tell_peers(const struct ask *ask, struct finding *finding) {
 
 static void tell_embryos(const struct ask *ask, const struct queue *queue, struct finding *finding) {
     const struct snap_conn *listener = listener_of(ask, queue);
+    if (!queue->resent && !queue->lasting) finding->severity = SEVERITY_NOTE; /* A burst. */
     tell_evidence(finding, "SYN queue: %u; full from %u on. SYN+ACK was sent again to %u of them.", queue->embryos,
                   syn_limit(ask, listener), queue->resent);
     tell_text(finding, "Many whose SYN+ACK is never answered are a flood with false addresses, or a way back that is "

@@ -1,4 +1,10 @@
-/* The words that rules use: short texts for their sentences, and the places in a finding where they go. */
+/* The words that rules use: short texts for their sentences, and the places in a finding where they go.
+ *
+ * In: what a rule has found. Out: title, text, evidence and remedies in the finding, which owns them; short texts live
+ * as long as the snapshot. A text for which memory is refused is left out.
+ *
+ * A command in a remedy runs as it is printed: it names few connections one by one and many by a filter, and in the end
+ * tell_where puts it into the namespace or the stack that the finding is about. */
 #define _POSIX_C_SOURCE 200809L
 #include "rules.h"
 
@@ -127,6 +133,12 @@ const char *text_fds(const struct ask *ask, const struct snap_conn *conn, uint32
     return keep(ask, &said);
 }
 
+const char *text_state(const struct ask *ask, const struct snap_conn *conn) {
+    const char *name = la_state_name((enum la_state)conn->state);
+    bool unknown = !conn->age.least && conn->age.most == LA_NEVER;
+    return unknown ? name : snap_format(ask->snap, "%s for %s", name, text_age(ask, &conn->age));
+}
+
 const char *text_conn(const struct ask *ask, const struct snap_conn *conn) {
     struct say said = {0};
     say_endpoint(&said, &conn->local);
@@ -135,31 +147,102 @@ const char *text_conn(const struct ask *ask, const struct snap_conn *conn) {
     return keep(ask, &said);
 }
 
-/* Words of a filter that select the finding's connections on a command line: "sk:1d7b0", or "state close-wait pid = 17
- * sport = :80". */
+#define NAMED 8 /* Connections that a command names one by one. */
+
+static void say_each(const struct ask *ask, const struct finding *finding, struct say *out) {
+    for (uint32_t i = 0; i < finding->nconns && i < NAMED; i++)
+        say(out, " sk:%" PRIx64, ask->snap->conns[finding->conns[i]].cookie);
+}
+
+bool ask_one_peer(const struct ask *ask, const struct finding *finding) {
+    const struct snap_conn *conns = ask->snap->conns, *first = &conns[finding->conns[0]];
+    for (uint32_t i = 1; i < finding->nconns; i++) {
+        const struct la_endpoint *peer = &conns[finding->conns[i]].peer;
+        if (peer->port != first->peer.port || !la_addr_equal(&peer->addr, &first->peer.addr)) return false;
+    }
+    return true;
+}
+
+/* Words of a filter for many: " state close-wait pid = 17 sport = :80". */
 static void say_filter(const struct ask *ask, const struct finding *finding, struct say *out) {
     const struct snap *snap = ask->snap;
     const struct snap_conn *first = &snap->conns[finding->conns[0]];
     char state[24];
-    if (finding->nconns == 1 && first->cookie) {
-        say(out, "sk:%" PRIx64, first->cookie);
-        return;
-    }
     snprintf(state, sizeof state, "%s", la_state_name((enum la_state)first->state));
     for (char *at = state; *at; at++) *at = (char)(*at == '_' ? '-' : tolower((unsigned char)*at));
-    say(out, "state %s", state);
-    if (finding->proc != SNAP_NONE && snap->procs[finding->proc].pid > 0)
+    say(out, " state %s", state);
+    if (first->nowners && snap->procs[finding->proc].pid > 0)
         say(out, " pid = %d", (int)snap->procs[finding->proc].pid);
-    if (!ask_opened(ask, first)) say(out, " sport = :%u", first->local.port);
+    if (!ask_opened(ask, first)) {
+        say(out, " sport = :%u", first->local.port);
+    } else if (ask_one_peer(ask, finding)) {
+        say(out, " dst %s", text_endpoint(ask, &first->peer));
+    }
+    if (first->timer == LA_TIMER_RETRANSMIT && first->tries > 1) say(out, " 'backoff > 1'");
 }
 
+/* A few are named, so that nothing else is touched, and so are those that no process tells apart. */
 void tell_fix(const struct ask *ask, struct finding *finding, const char *rung, const char *words) {
-    const struct snap_netns *netns = finding->netns < ask->snap->nnetns ? &ask->snap->netns[finding->netns] : NULL;
-    bool stack = netns && netns->stack;
+    if (!finding->nconns) return;
+    const struct snap_conn *first = &ask->snap->conns[finding->conns[0]];
+    bool stack = first->netns < ask->snap->nnetns && ask->snap->netns[first->netns].stack;
+    bool theirs = first->nowners && snap_holds(ask->snap, first, finding->proc);
+    bool few = finding->nconns <= NAMED || !(theirs || (!first->inode && first->timer == LA_TIMER_RETRANSMIT));
     struct say command = {0};
-    if (!finding->nconns || (stack && strcmp(rung, "reset") != 0)) return;
-    say(&command, "lastack fix --%s ", rung);
-    if (stack && netns->name) say(&command, "--stack %s ", netns->name);
-    say_filter(ask, finding, &command);
-    tell_remedy(finding, keep(ask, &command), "%s", words);
+    if (stack && strcmp(rung, "reset") != 0) return;
+    say(&command, "lastack fix --%s", rung);
+    if (few) {
+        say_each(ask, finding, &command);
+    } else {
+        say_filter(ask, finding, &command);
+    }
+    const char *which = few && finding->nconns > NAMED ? snap_format(ask->snap, " (The %d oldest.)", NAMED) : "";
+    tell_remedy(finding, keep(ask, &command), "%s%s", words, which);
+}
+
+/* --- Where commands are to be run --- */
+
+static void say_word(struct say *out, const char *word) {
+    bool plain = *word != '\0';
+    for (const char *at = word; *at; at++) plain = plain && (isalnum((unsigned char)*at) || strchr("./_-:@+,", *at));
+    if (!plain) say(out, "'");
+    for (const char *at = word; *at; at++) {
+        if (*at == '\'') say(out, "'\\'");
+        say(out, "%c", *at);
+    }
+    if (!plain) say(out, "'");
+}
+
+/* "lastack fix …" becomes "lastack fix --netns blue …"; "sysctl …" is run there by nsenter. NULL: it holds as it is. */
+static char *command_in(struct snap *snap, const struct snap_netns *netns, const char *command) {
+    struct say out = {0};
+    int pid, end = 0;
+    bool stack = netns->stack;
+    bool by_pid = !stack && sscanf(netns->name, "pid %d's%n", &pid, &end) == 1 && end && !netns->name[end];
+    if (strncmp(command, "lastack ", 8) == 0) {
+        size_t verb = 8 + strcspn(command + 8, " ");
+        say(&out, "%.*s %s ", (int)verb, command, stack ? "--stack" : "--netns");
+        say_word(&out, by_pid ? snap_format(snap, "pid:%d", pid) : netns->name);
+        say(&out, "%s", command + verb);
+    } else if (!stack && (strncmp(command, "sysctl ", 7) == 0 || strncmp(command, "ss ", 3) == 0)) {
+        say(&out, "nsenter --net=");
+        say_word(&out,
+                 by_pid ? snap_format(snap, "/proc/%d/ns/net", pid) : snap_format(snap, "/run/netns/%s", netns->name));
+        say(&out, " %s", command);
+    } else {
+        return NULL;
+    }
+    return say_take(&out);
+}
+
+void tell_where(const struct ask *ask, struct finding *finding) {
+    const struct snap_netns *netns = finding->netns < ask->snap->nnetns ? &ask->snap->netns[finding->netns] : NULL;
+    if (!netns || !netns->name) return;
+    for (unsigned i = 0; i < finding->nremedies; i++) {
+        struct remedy *remedy = &finding->remedies[i];
+        char *command = remedy->command ? command_in(ask->snap, netns, remedy->command) : NULL;
+        if (!command) continue;
+        free(remedy->command);
+        remedy->command = command;
+    }
 }

@@ -346,23 +346,38 @@ static bool is_loopback(const struct la_addr *addr) {
     return la_addr_is4(addr) ? addr->bytes[12] == 127 : la_addr_equal(addr, &one);
 }
 
-/* Both ends of a loopback connection are in one namespace; other pairs may be in two. */
+/* Joins those that have no other end yet, by their tuples and `salt`. */
+static bool join(struct snap *snap, struct map *map, uint32_t i, uint64_t salt) {
+    struct snap_conn *conn = &snap->conns[i];
+    uint64_t key = pair_key(conn, salt);
+    uint32_t other = map_get(map, key);
+    if (other == MAP_NONE || !is_pair(conn, &snap->conns[other])) return map_put(map, key, i);
+    conn->pair = other;
+    snap->conns[other].pair = i;
+    return true;
+}
+
+static bool has_other_end(const struct snap_conn *conn) { return conn->state != LA_LISTEN && conn->peer.port; }
+
+static bool joins_itself(const struct snap_conn *conn) {
+    return conn->local.port == conn->peer.port && la_addr_equal(&conn->local.addr, &conn->peer.addr);
+}
+
+/* Within a namespace first: several may have the same addresses. What is left may go from one to another. */
 static void find_pairs(struct snap *snap) {
     struct map map = {0};
     bool ok = map_reserve(&map, snap->nconns / 2); /* Of two that find each other one is in it. */
-    for (uint32_t i = 0; i < snap->nconns; i++) snap->conns[i].pair = SNAP_NONE;
     for (uint32_t i = 0; ok && i < snap->nconns; i++) {
         struct snap_conn *conn = &snap->conns[i];
-        if (conn->state == LA_LISTEN || !conn->peer.port) continue;
-        uint64_t salt = is_loopback(&conn->local.addr) ? (uint64_t)conn->netns + 1 : 0;
-        uint64_t key = pair_key(conn, salt);
-        uint32_t other = map_get(&map, key);
-        if (other != MAP_NONE && is_pair(conn, &snap->conns[other])) {
-            conn->pair = other;
-            snap->conns[other].pair = i;
-        } else {
-            ok = map_put(&map, key, i);
-        }
+        conn->pair = SNAP_NONE;
+        if (has_other_end(conn) && joins_itself(conn)) conn->pair = i;
+        if (has_other_end(conn) && conn->pair == SNAP_NONE) ok = join(snap, &map, i, (uint64_t)conn->netns + 1);
+    }
+    map_clear(&map);
+    for (uint32_t i = 0; ok && snap->nnetns > 1 && i < snap->nconns; i++) {
+        const struct snap_conn *conn = &snap->conns[i];
+        bool alone = has_other_end(conn) && conn->pair == SNAP_NONE;
+        if (alone && !is_loopback(&conn->local.addr)) ok = join(snap, &map, i, 0);
     }
     if (!ok) snap->failed = true;
     map_free(&map);

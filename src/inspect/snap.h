@@ -217,7 +217,7 @@ struct snap_line {
 
 /* Something that could not be seen. */
 struct snap_blind {
-    const char *what; /* "the descriptors of 12 processes of other users" */
+    const char *what; /* "the descriptors of 12 processes, which may not be read" */
     const char *need; /* "run as root, or with CAP_SYS_PTRACE"; NULL: nothing helps. */
 };
 
@@ -227,7 +227,8 @@ struct snap_blind {
 
 struct snap {
     la_time taken;      /* On the source's monotonic clock. */
-    uint64_t wall;      /* Nanoseconds since 1970; 0: unknown. */
+    la_time read;       /* When the last connection had been read, on the same clock; 0: all of them at `taken`. */
+    uint64_t wall;      /* Nanoseconds since 1970, at `taken`; 0: unknown. */
     const char *source; /* "Linux 6.18", "lastack stack at PATH". */
     bool owners_known;  /* Owners were looked for. */
     bool failed;        /* Memory was refused: it is not complete. */

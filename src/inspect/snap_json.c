@@ -1,5 +1,5 @@
-/* A snapshot written as a document. Every value goes straight into the text, so that memory is needed for the text
- * alone, and connections stand one to a line, for people who look at it with grep.
+/* A snapshot written as a document. Every value goes straight into the text, which may leave in pieces, and
+ * connections stand one to a line, for people who look at it with grep.
  *
  * What is unknown is left out, and what is derived (pairs, ranges, counts) is too: snap_json_read finds it again.
  * Things that belong to one connection or process stand inside it; connections name processes, namespaces and sites by
@@ -10,6 +10,9 @@
 #include "snap_words.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#define PIECE 65536
 
 static void text(struct say *out, const char *name, const char *value) {
     if (value) say_json_text(out, name, value);
@@ -304,7 +307,24 @@ static void write_blinds(struct say *out, const struct snap *snap) {
     say_json_close(out, ']');
 }
 
-bool snap_json_write(const struct snap *snap, const struct filter *filter, struct say *out) {
+/* Where pieces go; without `put` there is one, the text. */
+struct sink {
+    bool (*put)(void *arg, const char *text, size_t len);
+    void *arg;
+};
+
+/* Gives away what there is when it is much, but for the last character, which tells whether a comma is due. */
+static bool put_piece(struct say *out, const struct sink *to) {
+    if (!to->put || out->len < PIECE) return true;
+    bool goes_on = to->put(to->arg, out->text, out->len - 1);
+    memmove(out->text, out->text + out->len - 1, 2);
+    out->len = 1;
+    return goes_on;
+}
+
+static bool write_document(const struct snap *snap, const struct filter *filter, struct say *out,
+                           const struct sink *to) {
+    bool goes_on = true;
     say_json_open(out, NULL, '{');
     say_json_text(out, "format", SNAP_JSON_FORMAT);
     say_json_text(out, "source", snap->source);
@@ -319,9 +339,24 @@ bool snap_json_write(const struct snap *snap, const struct filter *filter, struc
     write_loose_holds(out, snap);
     write_blinds(out, snap);
     say_json_open(out, "connections", '[');
-    for (uint32_t i = 0; !out->failed && i < snap->nconns; i++)
-        if (!filter || filter_matches(filter, snap, &snap->conns[i])) write_conn(out, snap, &snap->conns[i]);
+    for (uint32_t i = 0; goes_on && !out->failed && i < snap->nconns; i++) {
+        if (filter && !filter_matches(filter, snap, &snap->conns[i])) continue;
+        write_conn(out, snap, &snap->conns[i]);
+        goes_on = put_piece(out, to);
+    }
     say_json_close(out, ']');
     say(out, "}\n");
-    return !out->failed;
+    return goes_on && !out->failed;
+}
+
+bool snap_json_write(const struct snap *snap, const struct filter *filter, struct say *out) {
+    return write_document(snap, filter, out, &(struct sink){0});
+}
+
+bool snap_json_put(const struct snap *snap, const struct filter *filter,
+                   bool (*put)(void *arg, const char *text, size_t len), void *arg) {
+    struct say out = {0};
+    bool written = write_document(snap, filter, &out, &(struct sink){put, arg}) && put(arg, out.text, out.len);
+    say_free(&out);
+    return written;
 }

@@ -1,10 +1,15 @@
 /* Lives of connections, put together from snapshots and events.
  *
- * A life is keyed by the cookie, which a connection keeps through TIME_WAIT. Events know no cookies: they name a socket
- * by the kernel's number for it, and by its tuple, so a life that began with an event waits for the poll that joins its
- * tuple to a cookie. When a life entered its state is known to lie between two times; every poll and every event
- * narrows them, an event to a point. The kernel tells nothing of TIME_WAIT: a socket that goes from FIN_WAIT_2 or
- * CLOSING to CLOSED and is seen in TIME_WAIT afterwards went there at that moment.
+ * A life is keyed by the cookie, which a connection keeps through TIME_WAIT. Events know no cookies and no namespaces:
+ * they name a socket by the kernel's number for it, and by its tuple. So a life that begins with an event waits for a
+ * poll that shows its tuple in the state that the events led to, at a time at which it could have come there. Only if
+ * one such life alone fits is it joined to the cookie: of two connections with one tuple, in two namespaces, neither
+ * takes the other's. From then on the socket's number leads to the life. A poll that contradicts undoes that.
+ *
+ * When a life entered its state is known to lie between two times; every poll and every event narrows them, an event to
+ * a point. Events are read after the snapshot, which may be older than the latest of them: it is then shown as of its
+ * own time. The kernel tells nothing of TIME_WAIT: a socket that goes from FIN_WAIT_2 or CLOSING to CLOSED and is seen
+ * in TIME_WAIT afterwards went there at that moment, unless its orphan's record came between.
  *
  * The maps have no deletion: each poll makes them again from the lives that are left, which is linear as the poll is.
  * Lives are bounded; what does not fit is not remembered, and keeps the snapshot's own bounds. */
@@ -19,8 +24,11 @@
 #include <string.h>
 
 #define MOVES 8
-#define OPENS 1024         /* accept()s whose descriptor waits to be seen in a poll. */
-#define GONE_FOR LA_SECOND /* How long a life without a cookie, or closed, waits for the poll that shows it. */
+#define OPENS 1024                       /* accept()s whose socket waits to be seen in a poll. */
+#define GONE_FOR LA_SECOND               /* How long a life without a cookie waits for the poll that shows it. */
+#define CONNECTING_FOR (180 * LA_SECOND) /* The same in SYN_SENT, where its port is not told. */
+#define SLACK (100 * LA_MS)              /* What the kernel's own times may be off by. */
+#define RIVALS 64                        /* Lives of one tuple that are looked at. */
 #define PROGRAM 32
 
 struct life_move {
@@ -32,18 +40,20 @@ struct life {
     uint64_t cookie, sock; /* 0: unknown. */
     struct la_endpoint local, peer;
     la_time after, before; /* It entered its state between these. */
-    la_time gone_at;       /* When it closed, or was last seen; LA_NEVER: it lives. */
     int32_t pid;
     uint32_t stack;
-    uint32_t poll; /* The poll that saw it last. */
+    uint32_t poll; /* The poll that saw it last, and its place there. */
+    uint32_t row;
+    uint32_t next; /* Without a cookie: the next such life that may have this tuple. */
     uint8_t state, nmoves;
     bool used, eof_read;
+    bool accepted; /* It had an inode when it was last seen. */
     struct life_move moves[MOVES];
     char program[PROGRAM];
 };
 
 struct open_call {
-    int32_t pid, fd;
+    uint64_t inode;
     uint32_t stack;
     la_time at;
 };
@@ -51,7 +61,8 @@ struct open_call {
 struct track {
     struct life *lives;
     uint32_t nlives, max, free_from;
-    struct map by_cookie, by_tuple, by_sock;
+    struct map by_cookie, by_sock;
+    struct map by_tuple; /* The latest life without a cookie. */
     struct open_call opens[OPENS];
     uint32_t nopens, next_open;
     uint32_t *gone, ngone, room_gone;
@@ -108,10 +119,8 @@ static bool room_for_life(struct track *track) {
 static struct life *new_life(struct track *track, const struct la_endpoint *local, const struct la_endpoint *peer) {
     while (track->free_from < track->nlives && track->lives[track->free_from].used) track->free_from++;
     if (!room_for_life(track)) return NULL;
-    struct life *life = &track->lives[track->free_from];
-    if (!map_put(&track->by_tuple, tuple_key(local, peer), track->free_from)) return NULL;
-    *life = (struct life){.used = true, .local = *local, .peer = *peer, .gone_at = LA_NEVER, .poll = track->poll};
-    track->free_from++;
+    struct life *life = &track->lives[track->free_from++];
+    *life = (struct life){.used = true, .local = *local, .peer = *peer, .before = LA_NEVER, .next = MAP_NONE};
     return life;
 }
 
@@ -126,23 +135,58 @@ static void add_move(struct life *life, uint8_t from, uint8_t to, la_time at) {
     life->state = to;
 }
 
+static bool same_end(const struct la_endpoint *a, const struct la_endpoint *b) {
+    return a->port == b->port && !memcmp(&a->addr, &b->addr, sizeof a->addr);
+}
+
+static void remember_gone(struct track *track, uint32_t stack) {
+    if (!stack) return;
+    if (track->ngone == track->room_gone) {
+        uint32_t room = track->room_gone ? track->room_gone * 2 : 64;
+        uint32_t *larger = realloc(track->gone, room * sizeof *larger);
+        if (!larger) return; /* The stack ages out by itself. */
+        track->gone = larger;
+        track->room_gone = room;
+    }
+    track->gone[track->ngone++] = stack;
+}
+
+static void give_stack(struct track *track, struct life *life, uint32_t stack) {
+    remember_gone(track, life->stack);
+    life->stack = stack;
+}
+
 /* --- Events --- */
 
+static struct life *life_of_sock(const struct track *track, uint64_t sock) {
+    struct life *life = sock ? life_at(track, map_get(&track->by_sock, sock)) : NULL;
+    return life && life->used && life->sock == sock ? life : NULL;
+}
+
+/* Lets polls find a life that has no cookie yet. */
+static bool list_tuple(struct track *track, struct life *life) {
+    uint64_t key = tuple_key(&life->local, &life->peer);
+    life->next = map_get(&track->by_tuple, key);
+    return map_put(&track->by_tuple, key, index_of(track, life));
+}
+
 static struct life *life_of_event(struct track *track, const struct event *event) {
-    struct life *life = life_at(track, map_get(&track->by_sock, event->sock));
-    if (life && life->used && life->sock == event->sock) {
+    struct life *life = life_of_sock(track, event->sock);
+    /* The end of a socket may have been lost, and its number be another's. */
+    bool other = event->from == LA_CLOSED || (life && event->peer.port && !same_end(&life->peer, &event->peer));
+    if (life && !other) {
         bool late = !life->local.port && event->local.port; /* SYN_SENT is told before the port is. */
-        if (late) life->local = event->local;
-        if (late) map_put(&track->by_tuple, tuple_key(&life->local, &life->peer), index_of(track, life));
-        return life;
+        if (!late) return life;
+        life->local = event->local;
+        return life->cookie || list_tuple(track, life) ? life : NULL;
     }
+    if (life) life->sock = 0;
     if (!event->peer.port) return NULL;
-    life = life_at(track, map_get(&track->by_tuple, tuple_key(&event->local, &event->peer)));
-    if (!life || !life->used || life->gone_at != LA_NEVER || (life->sock && life->sock != event->sock))
-        life = new_life(track, &event->local, &event->peer);
+    life = new_life(track, &event->local, &event->peer);
     if (!life) return NULL;
     life->sock = event->sock;
-    return map_put(&track->by_sock, event->sock, index_of(track, life)) ? life : NULL;
+    bool found = map_put(&track->by_sock, event->sock, index_of(track, life)) && list_tuple(track, life);
+    return found ? life : NULL;
 }
 
 static void on_move(struct track *track, const struct event *event) {
@@ -150,98 +194,182 @@ static void on_move(struct track *track, const struct event *event) {
     struct life *life = life_of_event(track, event);
     if (!life) return;
     add_move(life, event->from, event->to, event->at);
-    life->after = life->before = event->at;
-    if (event->to == LA_CLOSED) {
-        life->gone_at = event->at;
-        life->sock = 0; /* The number may name another socket soon. */
-    }
+    if (event->to == LA_CLOSED)
+        life->sock = 0; /* The number may name another socket soon. The bounds may go on to be a record's. */
+    else
+        life->after = life->before = event->at;
 }
 
 static void on_open(struct track *track, const struct event *event) {
-    struct life *life = event->sock ? life_at(track, map_get(&track->by_sock, event->sock)) : NULL;
-    if (!event->stack) return;
-    if (life && life->sock == event->sock) {
-        life->stack = event->stack;
+    struct life *life = life_of_sock(track, event->sock);
+    if (life) {
+        give_stack(track, life, event->stack);
         life->pid = event->pid;
-        return;
+    } else if (!event->inode) {
+        remember_gone(track, event->stack);
+    } else {
+        struct open_call *open = &track->opens[track->next_open];
+        if (track->nopens == OPENS)
+            remember_gone(track, open->stack);
+        else
+            track->nopens++;
+        *open = (struct open_call){event->inode, event->stack, event->at};
+        track->next_open = (track->next_open + 1) % OPENS;
     }
-    track->opens[track->next_open] = (struct open_call){event->pid, event->fd, event->stack, event->at};
-    track->next_open = (track->next_open + 1) % OPENS;
-    if (track->nopens < OPENS) track->nopens++;
 }
 
 void track_event(struct track *track, const struct event *event) {
     if (event->kind == EVENT_MOVE) on_move(track, event);
-    if (event->kind == EVENT_OPEN) on_open(track, event);
+    if (event->kind == EVENT_OPEN && event->stack) on_open(track, event);
     if (event->kind != EVENT_EOF) return;
-    struct life *life = life_at(track, map_get(&track->by_sock, event->sock));
-    if (life && life->used && life->sock == event->sock) life->eof_read = true;
+    struct life *life = life_of_sock(track, event->sock);
+    /* Elsewhere nothing was read because nothing was asked for, or after an own shutdown. */
+    if (life && life->state == LA_CLOSE_WAIT) life->eof_read = true;
 }
 
 /* --- Polls --- */
 
 static la_time before(la_time now, la_time ago) { return ago > now ? 0 : now - ago; }
 
-/* The life of a connection in the snapshot, made if need be; NULL: there is no room. */
-static struct life *life_of_conn(struct track *track, const struct snap_conn *conn) {
-    struct life *life = life_at(track, map_get(&track->by_cookie, conn->cookie));
-    if (life && life->used && life->cookie == conn->cookie) return life;
-    life = life_at(track, map_get(&track->by_tuple, tuple_key(&conn->local, &conn->peer)));
-    bool begun_by_event = life && life->used && !life->cookie;
-    if (!begun_by_event) {
-        life = new_life(track, &conn->local, &conn->peer);
-        if (!life) return NULL;
-        life->state = conn->state;
-        life->before = LA_NEVER;
+static la_time snap_read(const struct snap *snap) { return snap->read > snap->taken ? snap->read : snap->taken; }
+
+static bool is_record(const struct snap_conn *conn) {
+    return conn->state == LA_TIME_WAIT || (conn->marks & SNAP_RECORD) != 0;
+}
+
+/* How many of a life's moves had happened when the snapshot showed this state; `nmoves`, too, if it does not fit. */
+static unsigned moves_until(const struct life *life, const struct snap *snap, uint8_t state) {
+    unsigned n = life->nmoves;
+    while (n && life->moves[n - 1].at >= snap->taken && life->moves[n - 1].to != state) n--;
+    uint8_t then = n ? life->moves[n - 1].to : life->nmoves ? life->moves[0].from : life->state;
+    return then == state ? n : life->nmoves;
+}
+
+/* Whether what events told can be what the snapshot shows. The connection was in another state at the poll before, or
+ * (`is_new`) not known. */
+static bool fits(const struct track *track, const struct life *life, const struct snap *snap,
+                 const struct snap_conn *conn, bool is_new) {
+    unsigned n = moves_until(life, snap, conn->state);
+    if (!n) return false;
+    const struct life_move *last = &life->moves[n - 1];
+    bool gave_way =
+        last->to == LA_CLOSED && is_record(conn) && (conn->state == LA_TIME_WAIT || last->from == conn->state);
+    if (last->to != conn->state && !gave_way) return false;
+    if (!is_new) return last->at >= track->last;
+    if (is_record(conn)) return true;
+    return last->at + SLACK >= before(snap->taken, conn->age.most) &&
+           last->at <= before(snap_read(snap), conn->age.least) + SLACK;
+}
+
+/* The life without a cookie that alone can be this connection's. */
+static struct life *find_told(const struct track *track, const struct snap *snap, const struct snap_conn *conn,
+                              bool is_new) {
+    struct life *found = NULL;
+    uint32_t at = map_get(&track->by_tuple, tuple_key(&conn->local, &conn->peer));
+    for (unsigned i = 0; at != MAP_NONE; at = track->lives[at].next, i++) {
+        struct life *life = &track->lives[at];
+        bool rival = life->used && !life->cookie && same_end(&life->local, &conn->local) &&
+                     same_end(&life->peer, &conn->peer) && fits(track, life, snap, conn, is_new);
+        if (i == RIVALS || (rival && found)) return NULL;
+        if (rival) found = life;
     }
+    return found;
+}
+
+/* What events told becomes part of a life that polls began. */
+static void join(struct track *track, struct life *life, struct life *told) {
+    for (unsigned i = 0; i < told->nmoves; i++)
+        add_move(life, told->moves[i].from, told->moves[i].to, told->moves[i].at);
+    if (told->nmoves > 1 || told->state != LA_CLOSED) {
+        life->after = told->after;
+        life->before = told->before;
+    }
+    life->eof_read |= told->eof_read;
+    if (told->stack) give_stack(track, life, told->stack);
+    life->sock = told->sock;
+    if (life->sock && !map_put(&track->by_sock, life->sock, index_of(track, life))) life->sock = 0;
+    told->cookie = life->cookie; /* Nobody else's; buried with this poll. */
+    told->stack = 0;
+    told->sock = 0;
+}
+
+/* The life of a connection in the snapshot, made if need be; NULL: there is no room. */
+static struct life *life_of_conn(struct track *track, const struct snap *snap, const struct snap_conn *conn) {
+    struct life *life = life_at(track, map_get(&track->by_cookie, conn->cookie));
+    /* A socket may connect again, as another connection. */
+    if (life && !(same_end(&life->local, &conn->local) && same_end(&life->peer, &conn->peer))) {
+        remember_gone(track, life->stack);
+        *life = (struct life){.used = true, .next = MAP_NONE}; /* Buried with this poll. */
+        life = NULL;
+    }
+    if (life && (life->sock || life->state == conn->state)) return life;
+    struct life *told = find_told(track, snap, conn, !life);
+    if (life && told) join(track, life, told);
+    if (life) return life;
+    life = told ? told : new_life(track, &conn->local, &conn->peer);
+    if (!life) return NULL;
+    if (!told) life->state = conn->state;
     life->cookie = conn->cookie;
     return map_put(&track->by_cookie, conn->cookie, index_of(track, life)) ? life : NULL;
 }
 
-/* To events, a socket that gives way to a record is CLOSED: the last move was into TIME_WAIT, or none at all where the
- * record goes on in FIN_WAIT_2. False: that was not it. */
-static bool is_record_of(struct life *life, const struct snap_conn *conn) {
-    if (life->state != LA_CLOSED || !life->nmoves) return false;
-    struct life_move *last = &life->moves[life->nmoves - 1];
-    if (conn->state == LA_TIME_WAIT) {
-        last->to = LA_TIME_WAIT;
-    } else if (conn->state == LA_FIN_WAIT_2 && last->from == LA_FIN_WAIT_2 && life->nmoves > 1) {
-        life->after = life->before = last[-1].at;
+/* To events, a socket that gives way to a record is CLOSED. The record goes on in FIN_WAIT_2, or is in TIME_WAIT: since
+ * then, or since the kernel says, if an orphan's FIN_WAIT_2 came between. */
+static void settle_record(struct life *life, const struct snap *snap, const struct snap_conn *conn) {
+    struct life_move *last = life->nmoves ? &life->moves[life->nmoves - 1] : NULL;
+    if (!last || last->to != LA_CLOSED) return;
+    la_time since = before(snap->taken, conn->age.most);
+    if (last->from == LA_FIN_WAIT_2 && (conn->state == LA_FIN_WAIT_2 || since > last->at + SLACK)) {
         life->nmoves--;
-    } else {
-        return false;
+        life->state = LA_FIN_WAIT_2;
+        if (conn->state != LA_TIME_WAIT) return;
+        add_move(life, LA_FIN_WAIT_2, LA_TIME_WAIT, since);
+        life->after = life->before = since;
+    } else if (conn->state == LA_TIME_WAIT) {
+        last->to = life->state = LA_TIME_WAIT;
+        life->after = life->before = last->at;
     }
-    life->state = conn->state;
-    return true;
 }
 
-/* A state that no event told of. */
-static void see_state(struct track *track, struct life *life, const struct snap *snap, const struct snap_conn *conn) {
-    if (life->state != conn->state && !is_record_of(life, conn)) {
-        add_move(life, life->state, conn->state, before(snap->taken, conn->age.least));
-        life->after = track->last;
-        life->before = snap->taken;
-    }
-    life->gone_at = LA_NEVER;
-    life->poll = track->poll;
-}
-
+/* Bounds that contradict what was seen are no bounds: some follow from settings, of which a socket can have its own. */
 static void narrow(struct life *life, const struct snap *snap, struct snap_conn *conn) {
-    la_time after = conn->age.most == LA_NEVER ? 0 : before(snap->taken, conn->age.most);
-    la_time until = before(snap->taken, conn->age.least);
+    bool known = conn->age.least == conn->age.most; /* The kernel tells it to the tick. */
+    la_time after = before(snap->taken, conn->age.most);
+    la_time until = before(known ? snap->taken : snap_read(snap), conn->age.least);
     bool exact = life->after == life->before; /* An event's time, which the snapshot's rounding must not move. */
-    if (!exact && after > life->after) life->after = after;
-    if (!exact && until < life->before) life->before = until;
-    if (life->after > life->before) life->after = life->before;
+    /* By little it is its clock, which ticks every few milliseconds. */
+    if (after > life->before && after - life->before < SLACK) after = life->before;
+    if (until < life->after && life->after - until < SLACK) until = life->after;
+    if (!exact && after > life->after && after <= life->before) life->after = after;
+    if (!exact && until < life->before && until >= life->after) life->before = until;
     conn->age.least = before(snap->taken, life->before);
     conn->age.most = life->after ? before(snap->taken, life->after) : LA_NEVER;
 }
 
-static void give_history(const struct life *life, struct snap *snap, uint32_t index) {
+/* Compares the life with what the snapshot shows, and tells the snapshot since when. Returns how many of its moves had
+ * happened. */
+static unsigned see_state(struct track *track, struct life *life, const struct snap *snap, struct snap_conn *conn) {
+    if (is_record(conn)) settle_record(life, snap, conn);
+    unsigned n = life->state == conn->state ? life->nmoves : moves_until(life, snap, conn->state);
+    if (n < life->nmoves) { /* The snapshot is older than the rest. */
+        if (n) conn->age.least = conn->age.most = before(snap->taken, life->moves[n - 1].at);
+        return n;
+    }
+    if (life->state != conn->state) { /* No event told of it. */
+        add_move(life, life->state, conn->state, before(snap->taken, conn->age.least));
+        life->after = track->last;
+        life->before = snap_read(snap);
+        life->sock = 0;
+    }
+    narrow(life, snap, conn);
+    return life->nmoves;
+}
+
+static void give_history(const struct life *life, unsigned n, struct snap *snap, uint32_t index) {
     struct snap_conn *conn = &snap->conns[index];
     if (conn->nmoves) return; /* The source knows it itself. */
     conn->first_move = snap->nmoves;
-    for (unsigned i = 0; i < life->nmoves; i++) {
+    for (unsigned i = 0; i < n; i++) {
         struct snap_move *move = snap_add_move(snap);
         if (!move) return;
         *move =
@@ -274,51 +402,46 @@ static void give_former(struct life *life, struct snap *snap, uint32_t index, st
     snap->conns[index].former = found;
 }
 
-/* accept() told of a descriptor; its owner tells which connection that was. */
+static bool was_connected(const struct life *life) {
+    return life->nmoves && (life->moves[0].from == LA_SYN_SENT || life->moves[0].to == LA_SYN_SENT);
+}
+
+/* accept() told of an inode, which the connection has since then. What this poll should have shown and did not was no
+ * connection, or was closed again. */
 static void join_opens(struct track *track, const struct snap *snap) {
-    struct map map = {0};
-    for (uint32_t i = 0; i < track->nopens; i++) {
-        const struct open_call *open = &track->opens[i];
-        map_put(&map, (uint64_t)(uint32_t)open->pid << 32 | (uint32_t)open->fd, i);
-    }
-    for (uint32_t i = 0; track->nopens && i < snap->nowners; i++) {
-        const struct snap_owner *owner = &snap->owners[i];
-        if (owner->conn >= snap->nconns || owner->proc >= snap->nprocs || owner->fd < 0) continue;
-        uint64_t key = (uint64_t)(uint32_t)snap->procs[owner->proc].pid << 32 | (uint32_t)owner->fd;
-        struct open_call *open = map_get(&map, key) == MAP_NONE ? NULL : &track->opens[map_get(&map, key)];
-        if (!open) continue;
-        struct life *life = life_at(track, map_get(&track->by_cookie, snap->conns[owner->conn].cookie));
-        if (life && !life->stack) {
-            life->stack = open->stack;
-            open->stack = 0;
-        }
-    }
-    map_free(&map);
-}
-
-static void remember_gone(struct track *track, uint32_t stack) {
-    if (!stack) return;
-    if (track->ngone == track->room_gone) {
-        uint32_t room = track->room_gone ? track->room_gone * 2 : 64;
-        uint32_t *larger = realloc(track->gone, room * sizeof *larger);
-        if (!larger) return; /* The stack ages out by itself. */
-        track->gone = larger;
-        track->room_gone = room;
-    }
-    track->gone[track->ngone++] = stack;
-}
-
-/* accept()s that no poll has shown in a while were closed again. */
-static void forget_opens(struct track *track, la_time now) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < track->nopens; i++) {
-        struct open_call open = track->opens[i];
-        bool old = open.at + 2 * GONE_FOR < now;
-        if (old) remember_gone(track, open.stack);
-        if (open.stack && !old) track->opens[kept++] = open;
+    struct map inodes = {0};
+    uint32_t n = track->nopens, first = track->next_open + OPENS - n, kept = 0;
+    for (uint32_t i = 0; n && i < snap->nconns; i++)
+        if (snap->conns[i].inode) map_put(&inodes, snap->conns[i].inode, i);
+    for (uint32_t i = 0; i < n; i++) {
+        struct open_call open = track->opens[(first + i) % OPENS];
+        uint32_t conn = map_get(&inodes, open.inode);
+        uint32_t at = conn == MAP_NONE ? MAP_NONE : map_get(&track->by_cookie, snap->conns[conn].cookie);
+        struct life *life = life_at(track, at);
+        if (life && !life->accepted && !was_connected(life))
+            give_stack(track, life, open.stack);
+        else if (open.at >= snap->taken)
+            track->opens[(first + kept++) % OPENS] = open;
+        else
+            remember_gone(track, open.stack);
     }
     track->nopens = kept;
-    track->next_open = kept % OPENS;
+    track->next_open = (first + kept) % OPENS;
+    map_free(&inodes);
+}
+
+/* From then on an accept() is of another socket. */
+static void note_accepted(struct track *track, const struct snap *snap) {
+    for (uint32_t i = 0; i < track->nlives; i++) {
+        struct life *life = &track->lives[i];
+        if (life->used && life->cookie && life->poll == track->poll) life->accepted = snap->conns[life->row].inode != 0;
+    }
+}
+
+static bool is_over(const struct track *track, const struct life *life, la_time now) {
+    if (life->cookie || !life->nmoves) return life->poll != track->poll;
+    la_time patience = life->state == LA_SYN_SENT ? CONNECTING_FOR : GONE_FOR;
+    return life->moves[life->nmoves - 1].at + patience < now;
 }
 
 /* Ends lives that this poll did not show and that no event has touched lately, and makes the maps again. */
@@ -329,9 +452,7 @@ static void bury(struct track *track, la_time now) {
     track->free_from = track->nlives;
     for (uint32_t i = track->nlives; i-- > 0;) {
         struct life *life = &track->lives[i];
-        bool seen = life->used && life->poll == track->poll;
-        la_time touched = life->nmoves ? life->moves[life->nmoves - 1].at : 0;
-        if (life->used && !seen && (life->cookie || touched + GONE_FOR < now)) {
+        if (life->used && is_over(track, life, now)) {
             remember_gone(track, life->stack);
             *life = (struct life){0};
         }
@@ -341,7 +462,7 @@ static void bury(struct track *track, la_time now) {
         }
         if (life->cookie) map_put(&track->by_cookie, life->cookie, i);
         if (life->sock) map_put(&track->by_sock, life->sock, i);
-        map_put(&track->by_tuple, tuple_key(&life->local, &life->peer), i);
+        if (!life->cookie) list_tuple(track, life);
     }
 }
 
@@ -351,16 +472,17 @@ void track_poll(struct track *track, struct snap *snap) {
     for (uint32_t i = 0; i < snap->nprocs; i++) map_put(&procs, (uint64_t)(uint32_t)snap->procs[i].pid, i);
     for (uint32_t i = 0; i < snap->nconns; i++) {
         struct snap_conn *conn = &snap->conns[i];
-        struct life *life = conn->state == LA_LISTEN || !conn->cookie ? NULL : life_of_conn(track, conn);
+        struct life *life = conn->state == LA_LISTEN || !conn->cookie ? NULL : life_of_conn(track, snap, conn);
         if (!life) continue;
-        see_state(track, life, snap, conn);
-        narrow(life, snap, conn);
+        life->poll = track->poll;
+        life->row = i;
+        unsigned nmoves = see_state(track, life, snap, conn);
         if (life->eof_read && conn->eof == SNAP_EOF_AMBIGUOUS) conn->eof = SNAP_EOF_READ;
-        give_history(life, snap, i);
+        give_history(life, nmoves, snap, i);
         give_former(life, snap, i, &procs);
     }
     join_opens(track, snap);
-    forget_opens(track, snap->taken);
+    note_accepted(track, snap);
     bury(track, snap->taken);
     track_rows_poll(track->rows, snap);
     track->last = snap->taken;
@@ -376,6 +498,11 @@ const struct track_row *track_rows(const struct track *track, bool by_peer, uint
 uint32_t track_stack(const struct track *track, uint64_t cookie) {
     const struct life *life = life_at(track, map_get(&track->by_cookie, cookie));
     return life ? life->stack : 0;
+}
+
+uint32_t track_conn(const struct track *track, uint64_t sock) {
+    const struct life *life = life_of_sock(track, sock);
+    return life && life->cookie && life->poll == track->poll ? life->row : SNAP_NONE;
 }
 
 uint32_t track_gone(struct track *track) { return track->ngone ? track->gone[--track->ngone] : 0; }

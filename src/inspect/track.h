@@ -35,6 +35,8 @@ const struct track_row *track_rows(const struct track *track, bool by_peer, uint
 
 /* The stack (event.stack) of the call that opened this connection; 0: unknown. */
 uint32_t track_stack(const struct track *track, uint64_t cookie);
+/* The connection of an event's socket in the last poll: an index into its conns; SNAP_NONE: not known. */
+uint32_t track_conn(const struct track *track, uint64_t sock);
 /* A stack of a connection that has gone, for events_forget; 0: there is none. Each is given once. */
 uint32_t track_gone(struct track *track);
 

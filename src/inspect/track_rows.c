@@ -110,7 +110,7 @@ static double slope(const struct track_rows *rows, const struct series *series) 
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
     for (uint32_t i = 0; i < polls; i++) {
         uint32_t slot = (rows->polls - 1 - i) % POLLS;
-        if (last - rows->times[slot] > WINDOW) break;
+        if (n >= 3 && last - rows->times[slot] > WINDOW) break; /* Three polls at least, however rare they are. */
         double at = -(double)(last - rows->times[slot]) / (double)LA_SECOND, value = series->count[slot];
         n++;
         x += at;

@@ -136,12 +136,18 @@ static int child_snapshot(void) {
     return good ? 0 : 2;
 }
 
+/* The connection, and not another one between the same two. */
 static int child_reset(void) {
     char why[200];
-    return control_reset(path, &near, &far, why, sizeof why) && !control_reset(path, &near, &far, why, sizeof why) &&
-                   strstr(why, "there is no connection")
-               ? 0
-               : 1;
+    struct snap_conn conn = {.local = near, .peer = far, .cookie = 12345};
+    struct snap *snap = snap_new();
+    if (control_reset(path, &conn, why, sizeof why) || !strstr(why, "has ended")) return 1;
+    if (!control_snapshot(path, snap, why, sizeof why)) return 2;
+    for (uint32_t i = 0; i < snap->nconns; i++)
+        if (snap->conns[i].local.port == near.port && snap->conns[i].peer.port == far.port) conn = snap->conns[i];
+    snap_free(snap);
+    if (!control_reset(path, &conn, why, sizeof why)) return fprintf(stderr, "%s\n", why), 3;
+    return !control_reset(path, &conn, why, sizeof why) && strstr(why, "has ended") ? 0 : 4;
 }
 
 /* Enough for an answer that no socket buffer holds. */
@@ -183,6 +189,42 @@ static void who_is_slow_is_dropped(void **unused) {
     assert_true(over(deaf, &got) && got > 0 && got < 300000);
     close(silent);
     close(deaf);
+    la_control_close(control);
+}
+
+/* An answer takes time: many that ask hold the stack up for one at a time. */
+static void one_answer_a_call(void **unused) {
+    (void)unused;
+    struct la_control *control = open_control();
+    int fd[5], answered = 0;
+    for (int i = 0; i < 5; i++) {
+        fd[i] = dial();
+        assert_int_equal(send(fd[i], "why\nhelp\n", 9, 0), 9);
+    }
+    for (int turn = 1; turn <= 5; turn++) {
+        serve(control);
+        answered = 0;
+        for (int i = 0; i < 5; i++) answered += over(fd[i], NULL);
+        assert_int_equal(answered, turn);
+    }
+    for (int i = 0; i < 5; i++) close(fd[i]);
+    la_control_close(control);
+}
+
+/* Letter by letter is not patience for ever. */
+static void a_request_must_come_soon(void **unused) {
+    (void)unused;
+    struct la_control *control = open_control();
+    int fd = dial();
+    serve(control);
+    for (int i = 0; i < 5; i++) {
+        assert_false(over(fd, NULL));
+        assert_int_equal(send(fd, "s", 1, MSG_NOSIGNAL), 1);
+        sys_rig.now += LA_SECOND;
+        serve(control);
+    }
+    assert_true(over(fd, NULL));
+    close(fd);
     la_control_close(control);
 }
 
@@ -289,6 +331,8 @@ int main(void) {
         SYS_TEST(requests_and_nonsense),
         SYS_TEST(a_snapshot_and_a_reset_from_another_process),
         SYS_TEST(who_is_slow_is_dropped),
+        SYS_TEST(one_answer_a_call),
+        SYS_TEST(a_request_must_come_soon),
         SYS_TEST(sixteen_at_a_time),
         SYS_TEST(a_file_is_replaced_only_when_it_is_left_over),
         SYS_TEST(paths_that_cannot_be),

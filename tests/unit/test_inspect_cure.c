@@ -122,6 +122,25 @@ static void what_no_descriptor_holds_can_only_be_reset(void **state) {
     assert_non_null(strstr(cure_objection(CURE_CLOSE, snap, conn), "io_uring"));
 }
 
+/* Linux drops a record without a word; a stack of ours says RST to whoever may hold the other end. */
+static void whether_the_peer_is_told_of_a_reset(void **state) {
+    (void)state;
+    conn->state = LA_FIN_WAIT_2;
+    assert_foretold(CURE_RESET, "The peer gets an RST: it reads", true);
+    conn->marks = SNAP_RECORD;
+    assert_foretold(CURE_RESET, "The peer is told nothing", true);
+    conn->state = LA_LAST_ACK;
+    conn->marks = 0;
+    assert_foretold(CURE_RESET, "The peer is told nothing", true);
+    snap->netns[0].stack = true;
+    assert_foretold(CURE_RESET, "The peer gets an RST", true);
+    conn->state = LA_FIN_WAIT_2;
+    conn->marks = SNAP_RECORD;
+    assert_foretold(CURE_RESET, "The peer gets an RST", true);
+    conn->state = LA_LISTEN;
+    assert_string_equal(possible(), "----");
+}
+
 static void what_cannot_be_told_from_another_is_not_reset(void **state) {
     (void)state;
     conn->cookie = 0;
@@ -230,6 +249,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(they_have_names, begin, end),
         cmocka_unit_test_setup_teardown(each_state_has_its_cures, begin, end),
         cmocka_unit_test_setup_teardown(what_no_descriptor_holds_can_only_be_reset, begin, end),
+        cmocka_unit_test_setup_teardown(whether_the_peer_is_told_of_a_reset, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_told_from_another_is_not_reset, begin, end),
         cmocka_unit_test_setup_teardown(unacknowledged_bytes_ask_the_peer_already, begin, end),
         cmocka_unit_test_setup_teardown(the_mildest_is_the_one_that_can_help, begin, end),

@@ -178,12 +178,28 @@ static void hosts_take_prefixes_and_ports(void **state) {
     matches("dst *", "0123");
 }
 
+static void turns_are_bounded(void **state) {
+    (void)state;
+    static char and[] = "and", or [] = "or", word[] = "autobound";
+    char *words[400], why[200];
+    for (int n = 0; n < 400; n++) words[n] = n % 4 == 1 ? and : n % 4 == 3 ? or : word;
+    struct filter *filter = filter_parse(127, words, why, sizeof why); /* 63 turns. */
+    assert_non_null(filter);
+    filter_free(filter);
+    assert_null(filter_parse(399, words, why, sizeof why));
+    assert_non_null(strstr(why, "take turns too often"));
+}
+
 static void operators_bind_as_in_ss(void **state) {
     (void)state;
-    matches("sport = 443 or sport = 80 and dport = 1", "0");
+    matches("sport = 443 or sport = 80 and dport = 1", ""); /* From the left to the right. */
+    matches("sport = 443 or ( sport = 80 and dport = 1 )", "0");
+    matches("sport = 443 or sport = 80 not sport = 443", "3");
+    matches("dport = 1 and sport = 80 or sport = 443", "0");
     matches("( sport = 443 or sport = 80 ) and dport = 1", "");
     matches("sport = 443 || sport = 80", "03");
     matches("sport = 443 | sport = 80 & not dport = 1", "03");
+    matches("not sport = 443 or sport = 443 and sport = 443", "0");
     matches("! sport = 443 && ! sport = 80", "12");
     matches("not not sport = 443", "0");
     matches("not ( sport = 443 or sport = 80 )", "12");
@@ -369,6 +385,7 @@ int main(void) {
         cmocka_unit_test(ports_compare_in_every_form),
         cmocka_unit_test(hosts_take_prefixes_and_ports),
         cmocka_unit_test(operators_bind_as_in_ss),
+        cmocka_unit_test(turns_are_bounded),
         cmocka_unit_test(owners_are_asked_one_by_one),
         cmocka_unit_test(identities_are_numbers_or_names),
         cmocka_unit_test(amounts_have_units),

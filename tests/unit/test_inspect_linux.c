@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -191,6 +192,28 @@ static void all_namespaces_once(void **state) {
     move_out(&neighbour);
 }
 
+#define MANY 12
+
+static void more_namespaces_than_descriptors(void **state) {
+    (void)state;
+    struct neighbour neighbours[MANY];
+    struct rlimit limit;
+    uint32_t n = 0, found = 0;
+    while (n < MANY && (neighbours[n] = move_in()).pid >= 0) n++;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int next = open("/", O_RDONLY | O_CLOEXEC);
+    close(next);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)next + 8, limit.rlim_max});
+    struct snap *snap = snap_of(&(struct linux_want){.all_netns = true});
+    setrlimit(RLIMIT_NOFILE, &limit);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t c = 0; c < snap->nconns; c++)
+            found += snap->conns[c].netns && snap->conns[c].local.port == neighbours[i].port;
+    assert_true(found >= n);
+    snap_free(snap);
+    for (uint32_t i = 0; i < n; i++) move_out(&neighbours[i]);
+}
+
 static void namespaces_that_are_none(void **state) {
     (void)state;
     static const char *const names[] = {"la-there-is-none", "../../proc/self/ns/net", "", "pid:", "pid:x", "pid:0"};
@@ -316,6 +339,7 @@ int main(void) {
         cmocka_unit_test(settings_by_name),
         cmocka_unit_test(a_neighbour_by_pid),
         cmocka_unit_test(all_namespaces_once),
+        cmocka_unit_test(more_namespaces_than_descriptors),
         cmocka_unit_test(namespaces_that_are_none),
         cmocka_unit_test(a_visit_leaves_the_visitor_where_it_is),
         cmocka_unit_test(lines_in_the_order_in_which_they_take_effect),

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "inspect/linux_cure.h"
+#include "inspect/linux_cure_fd.h"
 
 static const struct cure_options options = {
     .user_timeout = LA_SECOND, .wait = 200 * LA_MS, .keep_idle = 1, .keep_interval = 1, .keep_probes = 1};
@@ -100,12 +101,37 @@ static void another_cookie_is_another_socket(void **state) {
 static void the_number_may_be_another_socket_by_then(void **state) {
     (void)state;
     snap->owners[0].fd = peers;
-    cure(CURE_CLOSE, CURE_REFUSED, "closed or replaced");
+    cure(CURE_CLOSE, CURE_REFUSED, "passed on or replaced");
     snap->owners[0].fd = STDIN_FILENO;
-    cure(CURE_CLOSE, CURE_REFUSED, "closed or replaced");
+    cure(CURE_CLOSE, CURE_REFUSED, "passed on or replaced");
     snap->owners[0].fd = 1 << 20;
-    cure(CURE_CLOSE, CURE_REFUSED, "closed or replaced");
+    cure(CURE_CLOSE, CURE_REFUSED, "passed on or replaced");
     they_still_talk();
+}
+
+static void says(const struct cure_refusal *refusal, int scope, bool is_root, const char *words, const char *never) {
+    struct say said = {0};
+    cure_say_refusal(refusal, scope, is_root, &said);
+    assert_non_null(said.text);
+    if (!strstr(said.text, words) || (never && strstr(said.text, never))) fail_msg("%s", said.text);
+    say_free(&said);
+}
+
+/* Yama's modes cannot be had everywhere. */
+static void a_refusal_says_what_it_takes(void **state) {
+    (void)state;
+    const struct cure_refusal denied = {&snap->procs[0], 0}, old = {NULL, ENOSYS}, full = {NULL, EMFILE}, gone = {0};
+    says(&denied, 0, false, "the same user", "Yama");
+    says(&denied, 1, false, "ptrace_scope = 1) it takes CAP_SYS_PTRACE. Run this as root", "the same user");
+    says(&denied, 2, false, "ptrace_scope = 2) it takes CAP_SYS_PTRACE. Run this as root", "the same user");
+    says(&denied, 3, false, "forbids it to everybody", "Run this as root");
+    says(&denied, 3, true, "forbids it to everybody", "on the host itself");
+    says(&denied, 0, true, "root may lack", "Run this as root");
+    says(&denied, 1, true, "root may lack", "Run this as root");
+    says(&denied, 3, true, "--reset needs no right over the process", NULL);
+    says(&old, 0, false, "Linux 5.6", "Run this as root");
+    says(&full, 0, false, "could not be duplicated: ", NULL);
+    says(&gone, 0, false, "Nothing was touched", "could not");
 }
 
 static void objections_hold(void **state) {
@@ -144,6 +170,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(another_cookie_is_another_socket, begin, end),
         cmocka_unit_test_setup_teardown(the_number_may_be_another_socket_by_then, begin, end),
+        cmocka_unit_test_setup_teardown(a_refusal_says_what_it_takes, begin, end),
         cmocka_unit_test_setup_teardown(objections_hold, begin, end),
         cmocka_unit_test_setup_teardown(a_namespace_that_is_gone, begin, end),
         cmocka_unit_test_setup_teardown(it_is_closed, begin, end),

@@ -642,6 +642,25 @@ static void sockets_that_are_only_bound_are_for_who_asks(void **state) {
     snap = look_at(0, 1U << LA_CLOSED);
     for (uint32_t i = 0; i < snap->nconns; i++) assert_int_equal(snap->conns[i].state, LA_CLOSED);
     snap_free(snap);
+    /* All but listeners, as listings ask. */
+    snap = look_at(0, ~(1U << LA_LISTEN));
+    assert_null(seek(snap, port_of(fd), 0));
+    snap_free(snap);
+    close(fd);
+}
+
+/* Both ends open at once: the time of the latest data received then counts from when the host was started. */
+static void a_socket_connected_to_itself_has_its_own_age(void **state) {
+    (void)state;
+    struct sockaddr_in name = loopback(0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    name = loopback(port_of(fd));
+    assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);
+    pause_for(100);
+    struct snap_conn conn = now_at(port_of(fd), port_of(fd));
+    assert_int_equal(conn.state, LA_ESTABLISHED);
+    assert_true(conn.age.least < 10 * LA_SECOND && conn.age.most < 10 * LA_SECOND);
     close(fd);
 }
 
@@ -688,6 +707,7 @@ int main(void) {
         cmocka_unit_test(connections_over_ipv4_of_an_ipv6_socket),
         cmocka_unit_test(a_zero_window_and_keepalive),
         cmocka_unit_test(sockets_that_are_only_bound_are_for_who_asks),
+        cmocka_unit_test(a_socket_connected_to_itself_has_its_own_age),
     };
     enter_own_netns();
     return cmocka_run_group_tests(tests, NULL, NULL);

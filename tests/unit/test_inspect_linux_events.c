@@ -320,6 +320,7 @@ static void open_sites_have_functions_and_files(void **state) {
     assert_int_equal(seen.naccepts, 1);
     assert_int_equal(seen.nconnects, 1);
     assert_int_equal(seen.accept.fd, told.accepted);
+    assert_int_not_equal(seen.accept.inode, 0);
     assert_true(seen.connect.sock == find_move(&seen, LA_CLOSED, LA_SYN_SENT)->sock);
     assert_int_not_equal(seen.accept.stack, 0);
     assert_int_not_equal(seen.connect.stack, 0);

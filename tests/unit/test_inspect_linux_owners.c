@@ -3,10 +3,12 @@
 #include "support/unit.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "inspect/linux_need.h"
 #include "support/staged.h"
 
 static const struct snap_proc *proc_of(const struct snap *snap, pid_t pid) {
@@ -117,6 +119,44 @@ static void nobody_holds_what_is_not_there(void **state) {
     snap_free(snap);
 }
 
+/* As the flows of a Multipath TCP connection do. */
+static void connections_may_share_a_descriptor(void **state) {
+    (void)state;
+    struct stage stage = staged(two_descriptors);
+    struct snap *snap = snap_new();
+    for (unsigned i = 0; i < 3; i++) {
+        struct snap_conn *conn = snap_add_conn(snap);
+        conn->inode = stage.told.inode;
+        conn->state = LA_CLOSE_WAIT;
+    }
+    linux_owners(snap);
+    snap_finish(snap);
+    for (uint32_t i = 0; i < 3; i++) assert_int_equal(snap->conns[i].nowners, 2);
+    assert_int_equal(snap->nprocs, 1);
+    const uint32_t twice[] = {0, 1, 2, 1, 0};
+    linux_look_closely(snap, twice, 5);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(snap->conns[i].nowners, 2);
+        assert_int_equal(snap->conns[i].looked_closely, snap->conns[0].looked_closely);
+    }
+    snap_free(snap);
+    staged_end(&stage);
+}
+
+/* Nobody is told to get what he has. */
+static void what_is_needed_is_what_lacks(void **state) {
+    (void)state;
+    const uint64_t all = UINT64_MAX, none = 0, but_ptrace = ~(UINT64_C(1) << CAP_SYS_PTRACE);
+    assert_null(linux_need_of(LINUX_NEED_EXAMINE, 0, all, false));
+    assert_null(linux_need_of(LINUX_NEED_ENTER, 0, all, false));
+    assert_null(linux_need_of(LINUX_NEED_EXAMINE, 1000, all, false));
+    assert_non_null(strstr(linux_need_of(LINUX_NEED_EXAMINE, 1000, none, false), "run as root"));
+    assert_non_null(strstr(linux_need_of(LINUX_NEED_ENTER, 1000, none, false), "CAP_SYS_ADMIN"));
+    assert_null(strstr(linux_need_of(LINUX_NEED_EXAMINE, 0, but_ptrace, false), "run as root"));
+    assert_non_null(strstr(linux_need_of(LINUX_NEED_EXAMINE, 0, but_ptrace, false), "CAP_SYS_PTRACE"));
+    assert_non_null(strstr(linux_need_of(LINUX_NEED_EXAMINE, 0, all, true), "user namespace"));
+}
+
 /* As another user: processes of root cannot be read, and that is said; the kernel's own threads do not count. */
 static void unprivileged(void) {
     struct staged told = {.inode = 1};
@@ -126,7 +166,8 @@ static void unprivileged(void) {
     snap_add_conn(snap)->inode = 1;
     linux_owners(snap);
     for (uint32_t i = 0; i < snap->nblinds; i++) {
-        bool said = strstr(snap->blinds[i].what, "other user") && strstr(snap->blinds[i].need, "CAP_SYS_PTRACE");
+        bool said = strstr(snap->blinds[i].what, "may not be read") && snap->blinds[i].need &&
+                    strstr(snap->blinds[i].need, "CAP_SYS_PTRACE");
         bool hidden = strstr(snap->blinds[i].what, "hidepid");
         told.set |= said || hidden;
     }
@@ -146,7 +187,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_descriptor_is_listed),          cmocka_unit_test(a_forked_child_holds_it_too),
         cmocka_unit_test(a_process_outlives_its_first_thread), cmocka_unit_test(nobody_holds_what_is_not_there),
-        cmocka_unit_test(what_may_not_be_read_is_said),
+        cmocka_unit_test(what_may_not_be_read_is_said),        cmocka_unit_test(connections_may_share_a_descriptor),
+        cmocka_unit_test(what_is_needed_is_what_lacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

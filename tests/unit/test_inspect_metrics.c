@@ -9,9 +9,11 @@
 #include <stdlib.h>
 
 static struct say out;
+static struct metrics_past *past;
 
 static const char *write_as(bool openmetrics, const struct filter *filter) {
-    struct metrics how = {.filter = filter, .openmetrics = openmetrics, .took = 1500 * LA_MS, .version = "1.2"};
+    struct metrics how = {
+        .filter = filter, .openmetrics = openmetrics, .took = 1500 * LA_MS, .version = "1.2", .past = past};
     say_free(&out);
     findings_free(&findings);
     snap_finish(snap);
@@ -195,6 +197,30 @@ static void listeners_of_one_program_at_one_address_are_one(void **state) {
     must_have("# TYPE lastack_listener_drops counter");
 }
 
+static void counters_never_go_back(void **state) {
+    (void)state;
+    struct metrics_past before = {0};
+    past = &before;
+    uint32_t at[2];
+    for (unsigned i = 0; i < 2; i++) {
+        listen_on_80(3, 128)->drops = 7;
+        at[i] = snap->nconns - 1;
+    }
+    const char drops[] = "lastack_listener_drops_total{local=\"*:80\",program=\"nginx\"}";
+    char line[120];
+    static const struct {
+        uint32_t drops[2];
+        unsigned told;
+    } looks[] = {{{7, 7}, 14}, {{7, 7}, 14}, {{7, 0}, 14}, {{9, 0}, 16}, {{9, 4}, 20}};
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        for (unsigned k = 0; k < 2; k++) snap->conns[at[k]].drops = looks[i].drops[k];
+        metrics();
+        snprintf(line, sizeof line, "%s %u", drops, looks[i].told);
+        must_have(line);
+    }
+    past = NULL;
+}
+
 static void unknown_values_are_no_samples(void **state) {
     (void)state;
     listen_on_80(0, 128)->drops = UINT32_MAX;
@@ -337,6 +363,7 @@ int main(void) {
         TEST(findings_of_one_rule_and_program_are_put_together),
         TEST(ports_are_told_apart_where_they_are_many),
         TEST(listeners_of_one_program_at_one_address_are_one),
+        TEST(counters_never_go_back),
         TEST(unknown_values_are_no_samples),
         TEST(both_formats_are_as_they_should_be),
         TEST(label_values_are_escaped),

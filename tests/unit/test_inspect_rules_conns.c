@@ -68,7 +68,31 @@ static void keepalive_hides_since_when(void **unused) {
     struct snap_conn *conn = closed_by_peer();
     conn->age = (struct snap_age){0, LA_NEVER};
     conn->timer = LA_TIMER_KEEPALIVE;
+    conn->timer_left = LA_SECOND;
     expect_cause("close-wait-unwatched", "Keepalive is on and does not help");
+    snap->conns[1].timer_left = 290 * LA_SECOND; /* No probe can have hidden it. */
+    find_with(NULL, NULL);
+    assert_int_equal(findings.n, 0);
+}
+
+static void what_may_be_young_is_no_finding(void **unused) {
+    (void)unused;
+    closed_by_peer()->age = (struct snap_age){0, 60 * LA_SECOND};
+    find_with(NULL, NULL);
+    assert_int_equal(findings.n, 0);
+}
+
+static void a_request_may_be_at_work(void **unused) {
+    (void)unused;
+    struct snap_conn *conn = closed_by_peer();
+    conn->bytes_in = 100;
+    conn->age = (struct snap_age){8 * LA_SECOND, 9 * LA_SECOND};
+    assert_int_equal(expect("close-wait-unwatched", "still at work on the request")->severity, SEVERITY_NOTE);
+    snap->conns[1].recv_queue = 10; /* Nobody has taken it up. */
+    assert_int_equal(expect("close-wait-unwatched", "has forgotten it")->severity, SEVERITY_WARNING);
+    snap->conns[1].recv_queue = 0;
+    snap->conns[1].age.least = 30 * LA_SECOND;
+    assert_int_equal(expect("close-wait-unwatched", "has forgotten it")->severity, SEVERITY_WARNING);
 }
 
 static void an_edge_is_lost(void **unused) {
@@ -209,6 +233,7 @@ static void a_pool_keeps_dead_ones(void **unused) {
     opened_and_closed(8, 301 * LA_SECOND, 300 * LA_SECOND);
     assert_int_equal(expect("close-wait-pool", "a pool keeps connections")->nconns, 8);
     assert_int_equal(findings.n, 1);
+    says(&findings.list[0], "lastack fix --close sk:1 sk:2 sk:3 sk:4 sk:5 sk:6 sk:7 sk:8");
 }
 
 static void a_client_reconnects_and_forgets(void **unused) {
@@ -216,6 +241,7 @@ static void a_client_reconnects_and_forgets(void **unused) {
     opened_and_closed(100, 103 * LA_SECOND, 4 * LA_SECOND);
     const struct finding *finding = expect("close-wait-reconnect", "one more for every reconnection");
     assert_int_equal(finding->nconns, 100);
+    says(finding, "lastack fix --close state close-wait pid = 17 dst 10.0.0.9:443");
     assert_int_equal(finding->forecast / LA_SECOND, 924); /* 1024 - 100 descriptors, one a second. */
     assert_int_equal(finding->severity, SEVERITY_HARM);
 }
@@ -246,6 +272,19 @@ static void a_half_closed_one_never_ends(void **unused) {
     add(LA_FIN_WAIT_2, host(1), 40000, host(9), 443);
     own(9);
     assert_int_equal(expect("fin-wait-2-half-closed", "nothing ends FIN_WAIT_2")->severity, SEVERITY_WARNING);
+    snap->conns[0].data_sent = 5 * LA_SECOND;
+    assert_int_equal(expect("fin-wait-2-half-closed", "may wait for the answer")->severity, SEVERITY_NOTE);
+}
+
+static void commands_are_for_the_namespace(void **unused) {
+    (void)unused;
+    closed_by_peer();
+    snap->netns[0].name = "blue";
+    expect("close-wait-unwatched", "lastack fix --netns blue --close sk:2");
+    snap->netns[0].name = "pid 99's";
+    expect("close-wait-unwatched", "lastack fix --netns pid:99 --close sk:2");
+    snap->netns[0].name = "it's; reboot";
+    expect("close-wait-unwatched", "lastack fix --netns 'it'\\''s; reboot' --close sk:2");
 }
 
 static void the_end_in_close_wait_is_at_fault(void **unused) {
@@ -306,6 +345,21 @@ static void data_are_sent_again_and_again(void **unused) {
     conn->tries = 5;
     conn->send_queue = 1000;
     expect("retransmitting", "5 timeouts");
+    snap->conns[0].rto = 800 * LA_MS; /* After timeouts of 200 and 400 ms. */
+    snap->conns[0].timer_left = 600 * LA_MS;
+    snap->conns[0].tries = 2;
+    find_with(NULL, NULL);
+    assert_int_equal(findings.n, 0);
+}
+
+static void a_listener_without_room_lets_clients_retransmit(void **unused) {
+    (void)unused;
+    struct snap_conn *conn = established();
+    conn->peer.addr = la_addr4(127, 0, 0, 1);
+    conn->timer = LA_TIMER_RETRANSMIT;
+    conn->tries = 5;
+    conn->send_queue = 1000;
+    assert_int_equal(expect("retransmitting", "no room for the connection")->severity, SEVERITY_NOTE);
 }
 
 static void a_window_stays_shut(void **unused) {
@@ -315,7 +369,9 @@ static void a_window_stays_shut(void **unused) {
     conn->tries = 5;
     conn->peer_window = 0;
     conn->send_queue = 1000;
-    expect("zero-window-peer", "the peer does not read");
+    assert_int_equal(expect("zero-window-peer", "the peer does not read")->severity, SEVERITY_WARNING);
+    snap->conns[0].data_sent = 10 * LA_SECOND;
+    assert_int_equal(expect("zero-window-peer", "does not read fast enough")->severity, SEVERITY_NOTE);
 }
 
 static void data_are_left_unread(void **unused) {
@@ -328,7 +384,13 @@ static void the_other_end_on_this_host_is_gone(void **unused) {
     (void)unused;
     struct snap_conn *conn = established();
     conn->peer.addr = la_addr4(127, 0, 0, 1);
-    expect("half-open", "does not exist");
+    assert_int_equal(expect("half-open", "does not exist")->severity, SEVERITY_WARNING);
+    snap->netns[0].setting[SNAP_S_CONNTRACKED] = 4;
+    assert_int_equal(expect("half-open", "translates addresses")->severity, SEVERITY_NOTE);
+    add(LA_LISTEN, la_addr4(127, 0, 0, 1), 8443, la_addr4(0, 0, 0, 0), 0);
+    add(LA_ESTABLISHED, la_addr4(127, 0, 0, 1), 8443, host(1), 40000); /* Where a rule has led it. */
+    find_with(NULL, NULL);
+    assert_int_equal(findings.n, 0);
 }
 
 static void silence_without_keepalive_is_a_note(void **unused) {
@@ -379,6 +441,29 @@ static void findings_as_text(void **unused) {
     say_free(&said);
 }
 
+static void workers_of_one_program_are_said_once(void **unused) {
+    (void)unused;
+    struct say said = {0};
+    closed_by_peer();
+    for (unsigned i = 1; i < 8; i++) {
+        struct snap_conn *conn = add(LA_CLOSE_WAIT, host(1), 80, host(2), 50000 + i);
+        conn->inode = 2000 + i;
+        conn->looked_closely = true;
+        struct snap_proc *proc = snap_add_proc(snap);
+        proc->pid = 17 + (int)i;
+        proc->program = "nginx";
+        *snap_add_owner(snap) = (struct snap_owner){.conn = i + 1, .proc = i, .fd = 9};
+    }
+    expect("close-wait-unwatched", NULL);
+    assert_int_equal(findings.n, 8);
+    findings_say(&findings, snap, &said);
+    assert_non_null(strstr(said.text, "  also     - nginx (pid 18) holds 1 connection on port 80"));
+    assert_non_null(strstr(said.text, "- 3 more of its processes, 3 connections (--brief lists them).\n"));
+    assert_non_null(strstr(said.text, "0 harm, 8 warnings"));
+    assert_null(strstr(strstr(said.text, "rule     ") + 1, "rule     "));
+    say_free(&said);
+}
+
 static void findings_as_json(void **unused) {
     (void)unused;
     struct say said = {0};
@@ -396,6 +481,8 @@ int main(void) {
         TEST(nobody_watches),
         TEST(a_young_one_is_no_finding),
         TEST(keepalive_hides_since_when),
+        TEST(what_may_be_young_is_no_finding),
+        TEST(a_request_may_be_at_work),
         TEST(an_edge_is_lost),
         TEST(a_loop_is_busy_elsewhere),
         TEST(a_loop_is_told_and_does_not_act),
@@ -416,11 +503,13 @@ int main(void) {
         TEST(a_filter_leaves_others_out),
         TEST(orphans_end_by_themselves),
         TEST(a_half_closed_one_never_ends),
+        TEST(commands_are_for_the_namespace),
         TEST(the_end_in_close_wait_is_at_fault),
         TEST(a_last_ack_without_an_answer),
         TEST(a_fin_behind_a_shut_window),
         TEST(a_healthy_one_is_no_finding),
         TEST(data_are_sent_again_and_again),
+        TEST(a_listener_without_room_lets_clients_retransmit),
         TEST(a_window_stays_shut),
         TEST(data_are_left_unread),
         TEST(the_other_end_on_this_host_is_gone),
@@ -428,6 +517,7 @@ int main(void) {
         TEST(a_syn_is_not_answered),
         TEST(a_finding_keeps_its_key),
         TEST(findings_as_text),
+        TEST(workers_of_one_program_are_said_once),
         TEST(findings_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,17 @@ static void accept_queue_at_its_limit_with_drops_is_a_warning(void **state) {
     assert_int_equal(must("accept-queue-full")->severity, SEVERITY_WARNING);
 }
 
+static void a_burst_is_a_note(void **state) {
+    (void)state;
+    listen_on_80(3, 2);
+    add_queued(3, LA_ESTABLISHED, 8 * LA_MS);
+    const struct finding *finding = must("accept-queue-full");
+    assert_int_equal(finding->severity, SEVERITY_NOTE);
+    says(finding, "come faster than nginx (pid 17) accepts");
+    snap->conns[1].age = (struct snap_age){9 * LA_SECOND, 9 * LA_SECOND};
+    assert_int_equal(must("accept-queue-full")->severity, SEVERITY_HARM);
+}
+
 static void drops_of_the_syn_queue_are_not_the_accept_queues(void **state) {
     (void)state;
     listen_on_80(0, 16)->drops = 7;
@@ -143,6 +154,7 @@ int main(void) {
         TEST(full_accept_queue_names_who_should_accept),
         TEST(stopped_acceptor_is_said_to_be_stopped),
         TEST(accept_queue_at_its_limit_with_drops_is_a_warning),
+        TEST(a_burst_is_a_note),
         TEST(drops_of_the_syn_queue_are_not_the_accept_queues),
         TEST(past_drops_are_a_note),
         TEST(slow_accept_counts_connections_that_wait_long),

@@ -81,6 +81,34 @@ static void loopbacks_of_two_namespaces_are_no_pair(void **unused) {
     snap_free(snap);
 }
 
+static void a_socket_connected_to_itself_is_its_own_other_end(void **unused) {
+    (void)unused;
+    struct snap *snap = snap_new();
+    snap_add_netns(snap);
+    snap_add_netns(snap);
+    add(snap, LA_ESTABLISHED, at(1, 5000), at(1, 5000));
+    add(snap, LA_ESTABLISHED, at(1, 5000), at(1, 5000))->netns = 1;
+    snap_finish(snap);
+    assert_int_equal(snap->conns[0].pair, 0);
+    assert_int_equal(snap->conns[1].pair, 1);
+    snap_free(snap);
+}
+
+static void pairs_are_within_a_namespace_before_they_are_between(void **unused) {
+    (void)unused;
+    struct snap *snap = snap_new();
+    for (unsigned i = 0; i < 3; i++) snap_add_netns(snap);
+    add(snap, LA_ESTABLISHED, at(1, 1000), at(1, 80));
+    add(snap, LA_ESTABLISHED, at(1, 80), at(1, 1000));
+    add(snap, LA_ESTABLISHED, at(1, 80), at(1, 1000))->netns = 1;
+    add(snap, LA_ESTABLISHED, at(1, 1000), at(1, 80))->netns = 1;
+    add(snap, LA_ESTABLISHED, at(3, 9), at(2, 80))->netns = 1;
+    add(snap, LA_ESTABLISHED, at(2, 80), at(3, 9))->netns = 2;
+    snap_finish(snap);
+    for (uint32_t i = 0; i < 6; i++) assert_int_equal(snap->conns[i].pair, i ^ 1);
+    snap_free(snap);
+}
+
 static void connections_find_their_listener(void **unused) {
     (void)unused;
     struct la_endpoint none = {0}, any6 = {.port = 443}, any4 = {.addr = la_addr4(0, 0, 0, 0), .port = 80};
@@ -195,6 +223,8 @@ int main(void) {
         cmocka_unit_test(owners_stand_by_connection_and_pid),
         cmocka_unit_test(both_ends_are_a_pair),
         cmocka_unit_test(loopbacks_of_two_namespaces_are_no_pair),
+        cmocka_unit_test(a_socket_connected_to_itself_is_its_own_other_end),
+        cmocka_unit_test(pairs_are_within_a_namespace_before_they_are_between),
         cmocka_unit_test(connections_find_their_listener),
         cmocka_unit_test(foreign_text_is_cleaned),
         cmocka_unit_test(maps_grow),

@@ -1,5 +1,6 @@
 /* inspect/snap_json.c, snap_json_read.c, say_json.c: what is written is read again; what is not a snapshot is refused
  * with its place. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -129,6 +130,17 @@ static char *written(const struct snap *snap, const struct filter *filter) {
     return text;
 }
 
+struct pieces {
+    struct say text;
+    unsigned n, most;
+};
+
+static bool take_piece(void *arg, const char *text, size_t len) {
+    struct pieces *pieces = arg;
+    say(&pieces->text, "%.*s", (int)len, text);
+    return ++pieces->n < pieces->most;
+}
+
 static struct snap *reads(const char *text) {
     char why[200] = "";
     struct snap *snap = snap_new();
@@ -171,6 +183,25 @@ static void what_is_written_is_read_again(void **state) {
     free(text);
     snap_free(third);
     snap_free(again);
+    snap_free(snap);
+}
+
+static void pieces_are_the_document(void **state) {
+    (void)state;
+    struct snap *snap = snap_new();
+    struct pieces pieces = {.most = UINT_MAX};
+    snap_add_netns(snap);
+    for (unsigned i = 0; i < 3000; i++) snap_add_conn(snap)->cookie = i + 1;
+    snap_finish(snap);
+    char *whole = written(snap, NULL);
+    assert_true(snap_json_put(snap, NULL, take_piece, &pieces));
+    assert_true(pieces.n > 3);
+    assert_string_equal(pieces.text.text, whole);
+    pieces = (struct pieces){.text = pieces.text, .most = 2};
+    assert_false(snap_json_put(snap, NULL, take_piece, &pieces)); /* Nobody wants more. */
+    assert_int_equal(pieces.n, 2);
+    say_free(&pieces.text);
+    free(whole);
     snap_free(snap);
 }
 
@@ -338,6 +369,7 @@ static void refused_memory_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(pieces_are_the_document),
         cmocka_unit_test(a_filter_leaves_connections_out),
         cmocka_unit_test(seconds_are_exact),
         cmocka_unit_test(only_utf_8_is_written),

@@ -67,16 +67,18 @@ static void poll_it(void) {
     track_poll(track, snap);
 }
 
-static void move(la_time at, enum la_state from, enum la_state to, unsigned peer) {
+static void move_of(uint64_t sock, la_time at, enum la_state from, enum la_state to, unsigned peer) {
     struct event event = {.kind = EVENT_MOVE,
                           .from = (uint8_t)from,
                           .to = (uint8_t)to,
-                          .sock = SOCK,
+                          .sock = sock,
                           .at = at,
                           .local = here(80),
                           .peer = there(peer)};
     track_event(track, &event);
 }
+
+static void move(la_time at, enum la_state from, enum la_state to, unsigned peer) { move_of(SOCK, at, from, to, peer); }
 
 static void assert_age(const struct snap_age *age, la_time least, la_time most) {
     assert_int_equal(age->least, least);
@@ -182,13 +184,147 @@ static void end_of_file_that_was_read(void **unused) {
     assert_int_equal(snap->conns[0].eof, SNAP_EOF_READ);
 }
 
-static void an_accept_is_joined_by_its_descriptor(void **unused) {
+static void end_of_file_is_read_after_it_came(void **unused) {
     (void)unused;
-    struct event event = {.kind = EVENT_OPEN, .pid = 17, .fd = 5, .stack = 77, .at = LA_SECOND};
-    track_event(track, &event);
+    struct event event = {.kind = EVENT_EOF, .sock = SOCK, .at = 2 * LA_SECOND};
+    move(LA_SECOND, LA_SYN_RCVD, LA_ESTABLISHED, 1001);
+    track_event(track, &event); /* No byte was asked for. */
+    move(3 * LA_SECOND, LA_ESTABLISHED, LA_CLOSE_WAIT, 1001);
+    snapshot(4);
+    conn(1, LA_CLOSE_WAIT)->eof = SNAP_EOF_AMBIGUOUS;
+    poll_it();
+    assert_int_equal(snap->conns[0].eof, SNAP_EOF_AMBIGUOUS);
+}
+
+/* Events have no namespace: another one's connection with the same tuple moves. */
+static void a_tuple_of_another_namespace(void **unused) {
+    (void)unused;
+    snapshot(1);
+    conn(1, LA_ESTABLISHED);
+    poll_it();
+    move_of(SOCK + 1, 2 * LA_SECOND, LA_ESTABLISHED, LA_CLOSE_WAIT, 1001);
+    snapshot(3);
+    conn(1, LA_ESTABLISHED);
+    poll_it();
+    assert_int_equal(snap->conns[0].nmoves, 0);
+    assert_age(&snap->conns[0].age, 2 * LA_SECOND, LA_NEVER);
+    move(3 * LA_SECOND + 7, LA_ESTABLISHED, LA_CLOSE_WAIT, 1001);
+    snapshot(4);
+    conn(1, LA_CLOSE_WAIT);
+    poll_it();
+    assert_int_equal(snap->conns[0].nmoves, 1);
+    assert_age(&snap->conns[0].age, LA_SECOND - 7, LA_SECOND - 7);
+}
+
+static void a_tuple_that_exists_twice(void **unused) {
+    (void)unused;
+    snapshot(1);
+    conn(1, LA_ESTABLISHED);
+    conn(2, LA_ESTABLISHED)->peer = there(1001);
+    poll_it();
+    move(LA_SECOND + 7, LA_ESTABLISHED, LA_CLOSE_WAIT, 1001);
+    move_of(SOCK + 1, LA_SECOND + 9, LA_ESTABLISHED, LA_CLOSE_WAIT, 1001);
+    snapshot(2);
+    conn(1, LA_CLOSE_WAIT);
+    conn(2, LA_CLOSE_WAIT)->peer = there(1001);
+    poll_it();
+    assert_age(&snap->conns[0].age, 0, LA_SECOND); /* Whose is whose cannot be known. */
+    assert_age(&snap->conns[1].age, 0, LA_SECOND);
+}
+
+static void a_tuple_that_is_used_again(void **unused) {
+    (void)unused;
+    move(LA_SECOND, LA_SYN_RCVD, LA_ESTABLISHED, 1001);
     snapshot(2);
     conn(1, LA_ESTABLISHED);
-    owned(5);
+    poll_it();
+    move(3 * LA_SECOND, LA_ESTABLISHED, LA_CLOSED, 1001);
+    move(4 * LA_SECOND, LA_SYN_RCVD, LA_ESTABLISHED, 1001); /* With the same number, too. */
+    snapshot(5);
+    conn(2, LA_ESTABLISHED)->peer = there(1001);
+    poll_it();
+    assert_int_equal(snap->conns[0].nmoves, 1);
+    assert_age(&snap->conns[0].age, LA_SECOND, LA_SECOND);
+}
+
+static void a_socket_that_connects_again(void **unused) {
+    (void)unused;
+    snapshot(1);
+    conn(1, LA_SYN_SENT);
+    poll_it();
+    snapshot(5);
+    conn(1, LA_SYN_SENT)->local = here(81);
+    poll_it();
+    assert_int_equal(snap->conns[0].nmoves, 0);
+    assert_age(&snap->conns[0].age, 0, LA_NEVER);
+}
+
+static void a_snapshot_older_than_the_events(void **unused) {
+    (void)unused;
+    move(LA_SECOND, LA_SYN_RCVD, LA_ESTABLISHED, 1001);
+    move(3 * LA_SECOND + 5, LA_ESTABLISHED, LA_CLOSE_WAIT, 1001);
+    snapshot(3);
+    conn(1, LA_ESTABLISHED);
+    poll_it();
+    assert_int_equal(snap->conns[0].nmoves, 1);
+    assert_age(&snap->conns[0].age, 2 * LA_SECOND, 2 * LA_SECOND);
+    snapshot(4);
+    conn(1, LA_CLOSE_WAIT);
+    poll_it();
+    assert_int_equal(snap->conns[0].nmoves, 2);
+    assert_age(&snap->conns[0].age, LA_SECOND - 5, LA_SECOND - 5);
+}
+
+static void an_orphan_that_was_there_before(void **unused) {
+    (void)unused;
+    snapshot(1);
+    conn(1, LA_FIN_WAIT_2)->age = (struct snap_age){LA_SECOND / 2, LA_SECOND / 2};
+    poll_it();
+    move(2 * LA_SECOND, LA_FIN_WAIT_2, LA_CLOSED, 1001);
+    snapshot(3);
+    conn(1, LA_FIN_WAIT_2)->marks = SNAP_RECORD;
+    poll_it();
+    assert_int_equal(snap->conns[0].nmoves, 0);
+    assert_age(&snap->conns[0].age, 5 * LA_SECOND / 2, 5 * LA_SECOND / 2);
+}
+
+/* No event tells when the record of an orphan goes to TIME_WAIT, but its timer does. */
+static void an_orphan_that_gets_its_fin(void **unused) {
+    (void)unused;
+    move(2 * LA_SECOND, LA_FIN_WAIT_1, LA_FIN_WAIT_2, 1001);
+    move(2 * LA_SECOND, LA_FIN_WAIT_2, LA_CLOSED, 1001);
+    snapshot(9);
+    conn(1, LA_TIME_WAIT)->age = (struct snap_age){LA_SECOND, LA_SECOND};
+    poll_it();
+    const struct snap_conn *seen = &snap->conns[0];
+    assert_age(&seen->age, LA_SECOND, LA_SECOND);
+    assert_int_equal(seen->nmoves, 2);
+    assert_int_equal(snap->moves[seen->first_move + 1].from, LA_FIN_WAIT_2);
+    assert_int_equal(snap->moves[seen->first_move + 1].ago, LA_SECOND);
+}
+
+/* The kernel's time follows from a setting, of which a socket can have its own. */
+static void a_bound_that_contradicts_what_was_seen(void **unused) {
+    (void)unused;
+    snapshot(100);
+    conn(1, LA_ESTABLISHED);
+    poll_it();
+    snapshot(101);
+    conn(1, LA_FIN_WAIT_2)->age = (struct snap_age){50 * LA_SECOND, 50 * LA_SECOND};
+    poll_it();
+    assert_age(&snap->conns[0].age, 0, LA_SECOND);
+}
+
+static void accepted(uint64_t inode, uint32_t stack, la_time at) {
+    struct event event = {.kind = EVENT_OPEN, .inode = inode, .stack = stack, .at = at};
+    track_event(track, &event);
+}
+
+static void an_accept_is_joined_by_its_inode(void **unused) {
+    (void)unused;
+    accepted(4711, 77, LA_SECOND);
+    snapshot(2);
+    conn(1, LA_ESTABLISHED)->inode = 4711;
     poll_it();
     assert_int_equal(track_stack(track, 1), 77);
     snapshot(3);
@@ -199,11 +335,58 @@ static void an_accept_is_joined_by_its_descriptor(void **unused) {
 
 static void an_accept_of_something_else_is_forgotten(void **unused) {
     (void)unused;
-    struct event event = {.kind = EVENT_OPEN, .pid = 17, .fd = 5, .stack = 77, .at = LA_SECOND};
-    track_event(track, &event);
+    accepted(4711, 77, LA_SECOND);
+    accepted(4712, 78, 11 * LA_SECOND); /* After the snapshot. */
     snapshot(10);
     poll_it();
     assert_int_equal(track_gone(track), 77);
+    assert_int_equal(track_gone(track), 0);
+    snapshot(12);
+    conn(1, LA_ESTABLISHED)->inode = 4712;
+    poll_it();
+    assert_int_equal(track_stack(track, 1), 78);
+}
+
+/* The descriptor was another's when it was looked at. */
+static void what_was_accepted_before_is_not_again(void **unused) {
+    (void)unused;
+    move(LA_SECOND, LA_CLOSED, LA_SYN_SENT, 1002);
+    snapshot(2);
+    conn(1, LA_ESTABLISHED)->inode = 4711;
+    poll_it();
+    move_of(SOCK, 2 * LA_SECOND, LA_SYN_SENT, LA_ESTABLISHED, 1002);
+    accepted(4711, 77, 3 * LA_SECOND);
+    accepted(4712, 78, 3 * LA_SECOND);
+    snapshot(4);
+    conn(1, LA_ESTABLISHED)->inode = 4711;
+    conn(2, LA_ESTABLISHED)->inode = 4712;
+    poll_it();
+    assert_int_equal(track_stack(track, 1), 0);
+    assert_int_equal(track_stack(track, 2), 0);
+}
+
+static void many_accepts_between_polls(void **unused) {
+    (void)unused;
+    for (unsigned i = 0; i < 5000; i++) accepted(1 + i, 1 + i, LA_SECOND);
+    snapshot(2);
+    conn(1, LA_ESTABLISHED)->inode = 5000;
+    poll_it();
+    assert_int_equal(track_stack(track, 1), 5000);
+    unsigned gone = 0;
+    while (track_gone(track)) gone++;
+    assert_int_equal(gone, 4999);
+}
+
+static void a_socket_leads_to_its_row(void **unused) {
+    (void)unused;
+    move(LA_SECOND, LA_SYN_RCVD, LA_ESTABLISHED, 1002);
+    assert_int_equal(track_conn(track, SOCK), SNAP_NONE);
+    snapshot(2);
+    conn(1, LA_ESTABLISHED);
+    conn(2, LA_ESTABLISHED);
+    poll_it();
+    assert_int_equal(track_conn(track, SOCK), 1);
+    assert_int_equal(track_conn(track, SOCK + 1), SNAP_NONE);
 }
 
 static void rows_count_and_slope(void **unused) {
@@ -231,6 +414,19 @@ static void rows_count_and_slope(void **unused) {
     assert_string_equal(rows[0].peer, "10.0.0.2");
 }
 
+static void rare_polls_have_a_slope(void **unused) {
+    (void)unused;
+    uint32_t n;
+    for (unsigned i = 1; i <= 3; i++) {
+        snapshot(100 * i);
+        for (unsigned j = 0; j < 10 * i; j++) conn(j + 1, LA_CLOSE_WAIT);
+        poll_it();
+    }
+    const struct track_row *rows = track_rows(track, false, &n);
+    assert_int_equal(n, 1);
+    assert_true(rows[0].slope > 0.099 && rows[0].slope < 0.101);
+}
+
 static void there_is_a_bound(void **unused) {
     (void)unused;
     track_free(track);
@@ -254,9 +450,22 @@ int main(void) {
         TEST(time_wait_keeps_its_owner_and_its_time),
         TEST(an_orphan_is_not_closed),
         TEST(end_of_file_that_was_read),
-        TEST(an_accept_is_joined_by_its_descriptor),
+        TEST(end_of_file_is_read_after_it_came),
+        TEST(a_tuple_of_another_namespace),
+        TEST(a_tuple_that_exists_twice),
+        TEST(a_tuple_that_is_used_again),
+        TEST(a_socket_that_connects_again),
+        TEST(a_snapshot_older_than_the_events),
+        TEST(an_orphan_that_was_there_before),
+        TEST(an_orphan_that_gets_its_fin),
+        TEST(a_bound_that_contradicts_what_was_seen),
+        TEST(an_accept_is_joined_by_its_inode),
         TEST(an_accept_of_something_else_is_forgotten),
+        TEST(what_was_accepted_before_is_not_again),
+        TEST(many_accepts_between_polls),
+        TEST(a_socket_leads_to_its_row),
         TEST(rows_count_and_slope),
+        TEST(rare_polls_have_a_slope),
         TEST(there_is_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

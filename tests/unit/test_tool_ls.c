@@ -18,7 +18,7 @@
 #include "tool/ls_group.h"
 #include "tool/lsof_select.h"
 
-static const struct look pipe_look = {.width = 160};
+static const struct look pipe_look = {.width = 160, .columns = 160};
 
 /* --- What is printed is caught --- */
 
@@ -222,7 +222,7 @@ static const char *print_narrow(struct caught *caught, int width, bool drawn, bo
         {.title = "N", .importance = 1, .gap = 2, .right = true},
         {.title = "WHO", .importance = 2, .least = 6, .gap = 2},
     };
-    struct look look = {.terminal = true, .drawn = drawn, .width = width};
+    struct look look = {.terminal = true, .drawn = drawn, .width = width, .columns = width};
     struct ls_table_style style = {.headed = true, .whole = whole};
     struct ls_table table;
     ls_table_begin(&table, columns, 3);
@@ -256,7 +256,7 @@ static void tables_fit(void **state) {
 static void foreign_text_is_cleaned(void **state) {
     (void)state;
     static const struct ls_table_column column[] = {{.title = "WHO"}};
-    struct look look = {.width = 80};
+    struct look look = {.width = 80, .columns = 80};
     struct ls_table_style style = {.headed = false};
     struct ls_table table;
     struct caught caught;

@@ -1,5 +1,6 @@
 /* tool/watch_*.c without a terminal: lists keep their selection, pages break lines, slopes read well, connections are
  * filtered and sorted, owners are carried, a life is told. */
+#define _GNU_SOURCE
 #include "support/unit.h"
 
 #include <stdio.h>
