@@ -124,8 +124,8 @@ class Drill(unittest.TestCase):
         for how in (">&-", ">/dev/full"):
             run = subprocess.run(["sh", "-c", f'"$0" drill a/pass.pkt b/cwd.pkt {how}', COMMAND], cwd=self.folder.name,
                                  capture_output=True, text=True, timeout=60)
-            self.assertEqual(run.returncode, 1, how)
-            self.assertIn("could not be written", run.stderr)
+            self.assertEqual(run.returncode, 2, how)
+            self.assertIn("standard output", run.stderr)
 
     def test_standard_input(self):
         self.drill("-", stdin=PASS, status=0)

@@ -229,6 +229,34 @@ class Log(unittest.TestCase):
         self.assertEqual(lines[0]["id"], lines[1]["id"])
         self.assertEqual(lines[0]["title"].count(f"(pid {os.getpid()})"), 1)
 
+    def test_whose_calls_reset_connections(self):
+        """The program that closes with data unread is named; its peers, which are reset, are not."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        watch = self.watch("--json")
+        time.sleep(1.5)
+        child = os.fork()
+        if not child:
+            for _ in range(20):
+                server = listener.accept()[0]
+                server.recv(1, socket.MSG_PEEK)
+                server.close()
+            os._exit(0)
+        for _ in range(20):
+            client = socket.create_connection(listener.getsockname())
+            client.send(b"never read")
+            with self.assertRaises(ConnectionResetError):
+                client.recv(1)
+            client.close()
+        time.sleep(4)
+        out = self.finish(watch)
+        os.waitpid(child, 0)
+        lines = self.lines(out)
+        if "exact" not in lines[0]["source"]:
+            self.skipTest(lines[0]["source"])
+        titles = [line["title"] for line in lines if line.get("id") == "resets-by-program" and line["event"] == "finding"]
+        self.assertEqual(len(titles), 1, titles)
+        self.assertIn(f"(pid {child}) has ended", titles[0])
+
     def assert_site(self, command, patterns):
         """The log of a program that leaks: its finding says once where that was, and of a connection of its own. Where
         other programs open hundreds of sockets in a second, not every stack is kept: then once more."""

@@ -6,8 +6,10 @@
  * the last one. Sockets of this very process are left out. */
 #define _GNU_SOURCE
 #include "cmd.h"
+
 #include "export_http.h"
 #include "source.h"
+#include <lastack/dev.h>
 
 #include "inspect/metrics.h"
 #include "inspect/track.h"
@@ -20,7 +22,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOKS_APART LA_SECOND
@@ -143,12 +144,6 @@ static bool read_options(int argc, char **argv, struct options *options) {
 
 /* --- Looking --- */
 
-static la_time clock_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
-}
-
 /* Whether only this process holds it, or it is what is left of one that it served. */
 static bool is_own(const struct exporter *exporter, const struct snap *snap, const struct snap_conn *conn) {
     bool here = conn->netns < snap->nnetns && !snap->netns[conn->netns].name;
@@ -170,7 +165,7 @@ static bool write_metrics(struct exporter *exporter, struct snap *snap, const st
                           la_time began) {
     struct metrics how = {
         .filter = exporter->options->source.filter, .version = LASTACK_VERSION, .past = &exporter->past};
-    how.took = clock_now() - began;
+    how.took = la_host_now() - began;
     for (unsigned i = 0; i < NFORMATS; i++) {
         say_free(&exporter->text[i]);
         how.openmetrics = i == OPENMETRICS;
@@ -182,7 +177,7 @@ static bool write_metrics(struct exporter *exporter, struct snap *snap, const st
 /* False: it was said why. */
 static bool look(struct exporter *exporter) {
     const struct source *source = &exporter->options->source;
-    la_time began = clock_now();
+    la_time began = la_host_now();
     struct findings findings;
     int status;
     struct snap *snap = source_snap(source, SOURCE_DIAGNOSIS, &status);
@@ -200,10 +195,10 @@ static bool look(struct exporter *exporter) {
 static const char *page(void *arg, bool openmetrics, size_t *len) {
     struct exporter *exporter = arg;
     const struct say *text = &exporter->text[openmetrics ? OPENMETRICS : TEXT];
-    bool fresh = exporter->looked && clock_now() < exporter->looked + LOOKS_APART;
+    bool fresh = exporter->looked && la_host_now() < exporter->looked + LOOKS_APART;
     if (!fresh) {
         bool done = look(exporter);
-        exporter->looked = done ? clock_now() : 0;
+        exporter->looked = done ? la_host_now() : 0;
         if (!done) return NULL;
     }
     *len = text->len;
@@ -257,11 +252,11 @@ static bool ends(int stop, int ms) {
 
 static int write_files(struct exporter *exporter, int stop) {
     const struct options *options = exporter->options;
-    la_time step = options->interval * LA_SECOND, next = clock_now();
+    la_time step = options->interval * LA_SECOND, next = la_host_now();
     for (;;) {
         bool done = look(exporter) && replace(options->textfile, &exporter->text[TEXT]);
         if (!options->interval) return done ? EXIT_AS_SCRIPTED : EXIT_UNABLE;
-        la_time now = clock_now();
+        la_time now = la_host_now();
         next += step;
         if (next < now) next = now + step; /* Late ones are not made up for. */
         if (ends(stop, (int)((next - now) / LA_MS))) return EXIT_AS_SCRIPTED;

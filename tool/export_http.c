@@ -11,6 +11,8 @@
 #define _GNU_SOURCE
 #include "export_http.h"
 
+#include <lastack/dev.h>
+
 #include "export_request.h"
 
 #include <lastack/types.h>
@@ -54,11 +56,7 @@ struct server {
     struct client clients[CLIENTS];
 };
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+static int64_t now_ms(void) { return (int64_t)(la_host_now() / LA_MS); }
 
 static void drop(struct client *client) {
     close(client->fd);

@@ -60,8 +60,7 @@ bool source_is_host(const struct source *source);
 #define SOURCE_DIAGNOSIS (LINUX_MEASURED | LINUX_OWNERS | LINUX_FACTS)
 /* Looks closely at what is suspicious in a snapshot taken from here: who waits for what. */
 void source_look_closely(const struct source *source, const struct patience *patience, struct snap *snap);
-/* The same, and runs the rules over it. The caller frees the
- * findings. */
+/* The same, and runs the rules over it. The caller frees the findings. */
 void source_diagnose(const struct source *source, const struct patience *patience, struct snap *snap,
                      struct findings *findings);
 

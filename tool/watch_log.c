@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "watch_run.h"
 
+#include <lastack/dev.h>
+
 #include "cmd.h"
 #include "look.h"
 
@@ -35,13 +37,6 @@ struct log {
     uint64_t offset; /* From the monotonic clock to nanoseconds since 1970. */
     uint32_t counts[LA_NSTATES];
 };
-
-static uint64_t clock_offset(void) {
-    struct timespec wall, now;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)(wall.tv_sec - now.tv_sec) * LA_SECOND + (uint64_t)wall.tv_nsec - (uint64_t)now.tv_nsec;
-}
 
 static void stamp(const struct log *log, la_time at) {
     uint64_t wall = at + log->offset;
@@ -167,8 +162,7 @@ static void print_finding(struct log *log, struct watch_finding *finding) {
                gone ? "over" : severity_name(finding->severity));
     printf(" %s\n", finding->title ? finding->title : finding->rule);
     if (gone || finding->severity == SEVERITY_NOTE) return;
-    const char *body = finding->whole ? strchr(finding->whole, '\n') : NULL;
-    if (body) fputs(body + 1, stdout);
+    if (finding->whole && finding->body <= strlen(finding->whole)) fputs(finding->whole + finding->body, stdout);
     print_sites(log, finding);
 }
 
@@ -266,7 +260,7 @@ static void take_signals(sigset_t *before) {
 }
 
 int watch_log(struct watch *watch) {
-    struct log log = {.watch = watch, .look = look_of_output(), .offset = clock_offset()};
+    struct log log = {.watch = watch, .look = look_of_output(), .offset = la_host_epoch()};
     uint64_t lost = 0;
     la_time length = watch->options->length;
     la_time end = length < LA_NEVER - watch->next ? watch->next + length : LA_NEVER;

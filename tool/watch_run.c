@@ -9,6 +9,8 @@
 #define _GNU_SOURCE
 #include "watch_run.h"
 
+#include <lastack/dev.h>
+
 #include "cmd.h"
 #include "watch_carry.h"
 
@@ -27,12 +29,6 @@
 #define OWNERS_PAUSE (60 * LA_SECOND) /* … but is done this often. */
 #define WIDTH 100
 
-static la_time clock_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
-}
-
 /* What this process has cost so far: on a busy host that is less than the time that it took. */
 static la_time cpu_now(void) {
     struct timespec now;
@@ -42,7 +38,7 @@ static la_time cpu_now(void) {
 
 bool watch_begin(struct watch *watch, const struct watch_options *options, int *status) {
     bool host = source_is_host(&options->source);
-    *watch = (struct watch){.options = options, .track = track_new(CONNS_MAX), .next = clock_now(), .output = -1};
+    *watch = (struct watch){.options = options, .track = track_new(CONNS_MAX), .next = la_host_now(), .output = -1};
     if (!watch->track) {
         fprintf(stderr, "lastack watch: no memory\n");
         *status = EXIT_UNABLE;
@@ -87,7 +83,7 @@ bool watch_wait(struct watch *watch, int fd) {
                           {.fd = fd, .events = POLLIN},
                           {.fd = watch->output}};
     for (;;) {
-        la_time now = clock_now();
+        la_time now = la_host_now();
         if (now >= watch->next) return true;
         la_time left = watch->next - now;
         struct timespec timeout = {(time_t)(left / LA_SECOND), (long)(left % LA_SECOND)};
@@ -133,9 +129,14 @@ static void note(struct watch *watch, const struct finding *finding) {
     if (!known && (known = place_for(watch)) != NULL)
         *known = (struct watch_finding){.key = finding->key, .first = snap->taken, .wall_first = snap->wall};
     if (!known) return;
-    findings_report(&one, snap, &how, &whole);
     free(known->title);
     free(known->whole);
+    how.brief = true;
+    findings_report(&one, snap, &how, &whole);
+    known->body = whole.len;
+    say_free(&whole);
+    how.brief = false;
+    findings_report(&one, snap, &how, &whole);
     known->title = strdup(finding->title ? finding->title : finding->rule->id);
     known->whole = say_take(&whole);
     known->rule = finding->rule->id;
@@ -150,11 +151,7 @@ static void note(struct watch *watch, const struct finding *finding) {
 static void diagnose(struct watch *watch) {
     const struct watch_options *options = watch->options;
     struct findings findings;
-    uint32_t *suspects;
-    uint32_t n = rules_suspects(watch->snap, &options->patience, options->source.filter, &suspects);
-    if (n && source_is_host(&options->source)) linux_look_closely(watch->snap, suspects, n);
-    free(suspects);
-    rules_run(watch->snap, &options->patience, options->source.filter, &findings);
+    source_diagnose(&options->source, &options->patience, watch->snap, &findings);
     for (unsigned i = 0; i < findings.n; i++) note(watch, &findings.list[i]);
     for (unsigned i = 0; i < watch->nfindings; i++)
         if (watch->findings[i].last != watch->snap->taken) watch->findings[i].is_there = false;
@@ -166,7 +163,7 @@ static void diagnose(struct watch *watch) {
 static bool are_owners_due(const struct watch *watch) {
     la_time pause = OWNERS_SHARE * watch->owners_cost;
     if (!watch->owners_at) return true;
-    return clock_now() >= watch->owners_at + (pause < OWNERS_PAUSE ? pause : OWNERS_PAUSE);
+    return la_host_now() >= watch->owners_at + (pause < OWNERS_PAUSE ? pause : OWNERS_PAUSE);
 }
 
 bool watch_poll(struct watch *watch, int *status) {
@@ -187,12 +184,12 @@ bool watch_poll(struct watch *watch, int *status) {
     forget_stacks(watch);
     if (owners) {
         diagnose(watch);
-        watch->owners_at = clock_now();
+        watch->owners_at = la_host_now();
         watch->owners_cost = cpu_now() - began;
     }
     watch->polls++;
     /* Late polls are not made up for. */
-    la_time now = clock_now();
+    la_time now = la_host_now();
     watch->next += watch->options->interval;
     if (watch->next < now) watch->next = now + watch->options->interval;
     return true;

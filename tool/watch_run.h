@@ -27,6 +27,7 @@ struct watch_finding {
     uint64_t key; /* finding.key */
     char *title;  /* As first of the last look. */
     char *whole;  /* The finding in full, as `lastack why` prints it, in plain text of 100 columns. */
+    size_t body;  /* Where in `whole` the title's lines are over. */
     const char *rule;
     enum severity severity;
     la_time first, last; /* When it was seen, on the snapshot's clock. */

@@ -8,7 +8,9 @@
  * meanwhile would spoil the screen: it is kept, and printed afterwards. */
 #define _GNU_SOURCE
 #include "cmd.h"
+
 #include "watch_frame.h"
+#include <lastack/dev.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -18,7 +20,6 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CTRL_L 12
@@ -231,21 +232,15 @@ static bool take_input(struct screen *screen, const struct input *input) {
 
 /* --- The loop --- */
 
-static la_time clock_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
-}
-
 static void run(struct screen *screen, const struct input *input, int *status) {
     struct watch *watch = screen->watch;
-    la_time length = watch->options->length, began = clock_now();
+    la_time length = watch->options->length, began = la_host_now();
     la_time end = length < LA_NEVER - began ? began + length : LA_NEVER;
     frame_draw(screen);
     while (!screen->quit) {
         if (watch->next > end) watch->next = end;
         bool due = watch_wait(watch, input->epoll), changed = take_input(screen, input);
-        la_time now = clock_now();
+        la_time now = la_host_now();
         if (now >= end) return;
         if (due && screen->paused) {
             watch->next = now + watch->options->interval;

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "linux.h"
 
+#include <lastack/dev.h>
+
 #include "linux_need.h"
 #include "linux_netns.h"
 
@@ -14,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 struct look {
     struct snap *snap;
@@ -133,11 +134,6 @@ static void look_at_others(struct snap *snap, const struct linux_want *want) {
               "network namespaces whose lists of connections could not be read", NULL);
 }
 
-static la_time clock_now(clockid_t clock) {
-    struct timespec now;
-    return clock_gettime(clock, &now) ? 0 : (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
-}
-
 /* "Linux 6.18" */
 static const char *kernel_name(struct snap *snap) {
     struct utsname name;
@@ -148,12 +144,12 @@ static const char *kernel_name(struct snap *snap) {
 
 int linux_snap(const struct linux_want *want, struct snap *snap, char *why, size_t size) {
     snap->source = kernel_name(snap);
-    snap->wall = clock_now(CLOCK_REALTIME);
-    snap->taken = clock_now(CLOCK_MONOTONIC);
+    snap->taken = la_host_now();
+    snap->wall = snap->taken + la_host_epoch();
     int error = want->netns ? look_at_named(snap, want, why, size) : look_at_own(snap, want, why, size);
     if (error) return error;
     if (want->all_netns && !want->netns) look_at_others(snap, want);
-    snap->read = clock_now(CLOCK_MONOTONIC);
+    snap->read = la_host_now();
     if (want->parts & LINUX_FACTS) linux_sysctl_files(snap);
     if (want->parts & LINUX_OWNERS) linux_owners(snap);
     snap_finish(snap);

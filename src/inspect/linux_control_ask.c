@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "linux_control.h"
 
+#include <lastack/dev.h>
+
 #include "control.h"
 #include "snap_json.h"
 
@@ -52,15 +54,10 @@ static int connect_to(const char *path, int *fd) {
     return connect(*fd, (const struct sockaddr *)&address, sizeof address) ? errno : 0;
 }
 
-static time_t seconds_now(void) {
-    struct timespec now;
-    return clock_gettime(CLOCK_MONOTONIC, &now) ? 0 : now.tv_sec;
-}
-
 /* Sends a line and takes all that comes. 0 or an errno. */
 static int talk(int fd, const char *line, size_t len, struct say *answer) {
     char piece[65536];
-    time_t end = seconds_now() + LONGEST_S;
+    la_time end = la_host_now() + LONGEST_S * LA_SECOND;
     ssize_t n = send(fd, line, len, MSG_NOSIGNAL);
     if (n != (ssize_t)len) return n < 0 ? errno : EPIPE;
     while ((n = recv(fd, piece, sizeof piece, 0)) != 0) {
@@ -68,7 +65,7 @@ static int talk(int fd, const char *line, size_t len, struct say *answer) {
         if (n < 0) return errno;
         say(answer, "%.*s", (int)n, piece);
         if (answer->failed || answer->len > ANSWER_MAX) return ENOMEM;
-        if (seconds_now() > end) return ETIMEDOUT;
+        if (la_host_now() > end) return ETIMEDOUT;
     }
     return answer->len ? 0 : EPIPE;
 }

@@ -9,6 +9,8 @@
 #define _GNU_SOURCE
 #include "linux_cure.h"
 
+#include <lastack/dev.h>
+
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -53,12 +55,6 @@ struct ward {
 const char *cure_result_name(enum cure_result result) {
     static const char *const names[] = {"cured", "started", "no effect", "refused"};
     return (unsigned)result < sizeof names / sizeof names[0] ? names[result] : "?";
-}
-
-static la_time clock_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
 }
 
 static void decide(struct patient *patient, enum cure_result result) {
@@ -225,7 +221,7 @@ static void treat(const struct ward *ward, struct patient *patient) {
     }
     patient->now = patient->before;
     if (refuse(ward, patient)) return;
-    patient->acted = clock_now();
+    patient->acted = la_host_now();
     if (ward->cure == CURE_RESET)
         reset(patient);
     else
@@ -236,7 +232,7 @@ static void treat(const struct ward *ward, struct patient *patient) {
 
 /* How long it took. */
 static void say_after(const struct patient *patient, struct say *said) {
-    la_time took = clock_now() - patient->acted;
+    la_time took = la_host_now() - patient->acted;
     if (took < LA_MS) {
         say(said, " at once");
         return;
@@ -247,7 +243,7 @@ static void say_after(const struct patient *patient, struct say *said) {
 
 /* Why a connection that was closed is gone. */
 static const char *end_of_close(const struct ward *ward, const struct patient *patient) {
-    la_time took = clock_now() - patient->acted;
+    la_time took = la_host_now() - patient->acted;
     if (patient->now.state == LA_FIN_WAIT_2) return "the peer closed too, or sent more and was reset";
     if (is_opening(patient->before.state)) return "it was never established";
     if (ward->options->user_timeout && took >= ward->options->user_timeout)
@@ -304,7 +300,7 @@ static void restore_keepalive(const struct ward *ward, struct patient *patient) 
 static void look_at(const struct ward *ward, struct patient *patient) {
     struct say *said = &patient->cured->said;
     int error = cure_diag_look(patient->diag, &patient->name, &patient->now);
-    la_time took = clock_now() - patient->acted;
+    la_time took = la_host_now() - patient->acted;
     if (error == -ENOENT) {
         found_gone(ward, patient);
     } else if (error) {
@@ -402,7 +398,7 @@ static void conclude(const struct ward *ward, struct patient *patient) {
 
 /* Looks at all, more and more rarely, until nobody waits or the time is over. */
 static void watch(const struct ward *ward, struct patient *patients, size_t n) {
-    la_time end = clock_now() + ward->options->wait;
+    la_time end = la_host_now() + ward->options->wait;
     if (end < ward->options->wait) end = LA_NEVER;
     for (la_time pause = FIRST_PAUSE;; pause = pause * 2 < LONGEST_PAUSE ? pause * 2 : LONGEST_PAUSE) {
         size_t waiting = 0;
@@ -410,7 +406,7 @@ static void watch(const struct ward *ward, struct patient *patients, size_t n) {
             if (patients[i].waiting) look_at(ward, &patients[i]);
             waiting += patients[i].waiting;
         }
-        la_time now = clock_now();
+        la_time now = la_host_now();
         if (!waiting || now >= end) return;
         struct timespec rest = {.tv_nsec = (long)(end - now < pause ? end - now : pause)};
         nanosleep(&rest, NULL);

@@ -28,6 +28,8 @@
 #define _GNU_SOURCE
 #include "linux_events.h"
 
+#include <lastack/dev.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -102,12 +104,6 @@ struct events {
     int epoll, timer;
     uint64_t scratch[PERF_SCRATCH / sizeof(uint64_t)];
 };
-
-static la_time now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
-}
 
 /* --- Beginning --- */
 
@@ -373,7 +369,7 @@ static bool read_record(struct events *events, const struct perf_record *record,
 static void look_at_rings(struct events *events) {
     uint64_t ticks;
     (void)!read(events->timer, &ticks, sizeof ticks); /* Not readable any more. */
-    events->horizon = now();
+    events->horizon = la_host_now();
     for (unsigned i = 0; i < events->ncpus; i++) {
         perf_ring_look(&events->small[i]);
         events->front[i] = perf_ring_time(&events->small[i]);

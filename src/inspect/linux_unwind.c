@@ -14,6 +14,8 @@
 #define _GNU_SOURCE
 #include "linux_unwind.h"
 
+#include <lastack/dev.h>
+
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +29,6 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define UNWIND_SECONDS 5
@@ -257,11 +258,7 @@ static _Noreturn void be_child(const struct unwind_shot *shot, int to) {
     _exit(0);
 }
 
-static uint64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+static uint64_t now_ms(void) { return (uint64_t)(la_host_now() / LA_MS); }
 
 /* What the child says until it ends or its time is over. A text that breaks off is better than none. */
 static size_t hear(int from, char *text, size_t room) {

@@ -12,6 +12,7 @@
 #define LEAK_FROM 10                      /* Connections in CLOSE_WAIT from which on a rate is worth anything. */
 #define LEAK_SOON (24 * 3600 * LA_SECOND) /* A leak that reaches the limit by then is worth a word before NEARLY. */
 #define RESETS_PERCENT 1                  /* Of the connections that were closed. */
+#define RESETS_BY_PROGRAM 10              /* While a watch looks. */
 #define ORPHANS_PERCENT 25 /* The kernel ends orphans from a quarter of the limit on when they retransmit. */
 #define BIG_PERCENT 95
 
@@ -278,6 +279,28 @@ static void host_resets_linger(struct ask *ask, const struct rule *rule, uint32_
     tell_remedy(finding, "lastack watch", "See it as it happens.");
 }
 
+/* Only a watch knows whose calls they were. */
+static void host_resets_by_program(struct ask *ask, const struct rule *rule, uint32_t netns) {
+    const struct snap *snap = ask->snap;
+    for (uint32_t i = 0; i < snap->nresets && !netns; i++) {
+        const struct snap_reset *reset = &snap->resets[i];
+        if (reset->count < RESETS_BY_PROGRAM || !host_selected(ask, netns)) continue;
+        struct finding *finding = rule_finding(ask, rule, netns);
+        if (!finding) return;
+        finding->proc = reset->proc;
+        tell_title(finding, "%s has ended %s with a reset since the watch began.", text_proc(ask, reset->proc),
+                   text_count(ask, reset->count, "connection"));
+        tell_text(finding,
+                  "Its call closed them at once, without a FIN: data were unread, or SO_LINGER was set to 0. The "
+                  "peer's recv() fails with ECONNRESET, and what was still under way is lost.");
+        tell_evidence(finding, "The last one was with %s, %s ago.", text_endpoint(ask, &reset->peer),
+                      text_time(ask, reset->last));
+        tell_remedy(finding, NULL,
+                    "Read until recv() gives 0 before close(), and do not set SO_LINGER to 0 where the last "
+                    "message matters.");
+    }
+}
+
 /* --- Orphans and memory --- */
 
 static bool is_orphan(const struct snap_conn *conn) {
@@ -370,6 +393,7 @@ const struct rule rules_limits[] = {
     {.id = "time-wait-many", .claims = "C33 C34 C37", .severity = SEVERITY_NOTE, .host = host_time_wait},
     {.id = "resets-unread-data", .claims = "C22", .severity = SEVERITY_NOTE, .host = host_resets_unread},
     {.id = "resets-linger", .claims = "C20", .severity = SEVERITY_NOTE, .host = host_resets_linger},
+    {.id = "resets-by-program", .claims = "C20 C22", .severity = SEVERITY_NOTE, .host = host_resets_by_program},
     {.id = "orphans-many", .claims = "", .severity = SEVERITY_WARNING, .host = host_orphans},
     {.id = "memory-pressure", .claims = "", .severity = SEVERITY_WARNING, .host = host_memory},
     {0},

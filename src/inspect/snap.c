@@ -133,6 +133,7 @@ ADD(struct snap_move, move, moves, {0})
 ADD(struct snap_site, site, sites, {.call = "", .frames = ""})
 ADD(struct snap_line, line, lines, {.file = "", .name = "", .value = ""})
 ADD(struct snap_blind, blind, blinds, {.what = ""})
+ADD(struct snap_reset, reset, resets, {.proc = SNAP_NONE})
 ADD(struct la_addr, address, addresses, {{0}})
 
 static ADD(struct snap_netns, empty_netns, netns, {0})
@@ -153,8 +154,9 @@ struct snap *snap_new(void) {
 
 void snap_free(struct snap *snap) {
     if (!snap) return;
-    void *const arrays[] = {snap->conns, snap->procs, snap->owners, snap->holds, snap->watches, snap->threads,
-                            snap->netns, snap->moves, snap->sites,  snap->lines, snap->blinds,  snap->addresses};
+    void *const arrays[] = {snap->conns,   snap->procs,  snap->owners,   snap->holds, snap->watches,
+                            snap->threads, snap->netns,  snap->moves,    snap->sites, snap->lines,
+                            snap->blinds,  snap->resets, snap->addresses};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) free(arrays[i]);
     while (snap->texts) {
         struct snap_text *next = snap->texts->next;

@@ -215,6 +215,14 @@ struct snap_line {
     const char *name, *value; /* As written, dots between the parts. */
 };
 
+/* Connections that a process ended with a reset by its own call, since a watch began (track_resets.h). Documents do not
+ * hold it. */
+struct snap_reset {
+    uint32_t proc, count;
+    la_time last; /* Ago. */
+    struct la_endpoint peer;
+};
+
 /* Something that could not be seen. */
 struct snap_blind {
     const char *what; /* "the descriptors of 12 processes, which may not be read" */
@@ -243,6 +251,7 @@ struct snap {
     SNAP_ARRAY(struct snap_site, sites);
     SNAP_ARRAY(struct snap_line, lines);
     SNAP_ARRAY(struct snap_blind, blinds);
+    SNAP_ARRAY(struct snap_reset, resets);
     SNAP_ARRAY(struct la_addr, addresses);
     struct snap_text *texts; /* Blocks of text. */
 };
@@ -263,6 +272,7 @@ struct snap_move *snap_add_move(struct snap *snap);
 struct snap_site *snap_add_site(struct snap *snap);
 struct snap_line *snap_add_line(struct snap *snap);
 struct snap_blind *snap_add_blind(struct snap *snap);
+struct snap_reset *snap_add_reset(struct snap *snap);
 struct la_addr *snap_add_address(struct snap *snap);
 
 /* A copy of a text that lives as long as the snapshot, with '?' for what is no UTF-8 or would control a terminal; ""

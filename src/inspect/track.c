@@ -18,6 +18,7 @@
 
 #include "linux_events.h"
 #include "map.h"
+#include "track_resets.h"
 #include "track_rows.h"
 
 #include <stdlib.h>
@@ -69,6 +70,7 @@ struct track {
     uint32_t poll;
     la_time last; /* When the poll before was. */
     struct track_rows *rows;
+    struct track_resets resets;
 };
 
 struct track *track_new(uint32_t max_conns) {
@@ -219,6 +221,7 @@ static void on_open(struct track *track, const struct event *event) {
 }
 
 void track_event(struct track *track, const struct event *event) {
+    track_resets_event(&track->resets, event);
     if (event->kind == EVENT_MOVE) on_move(track, event);
     if (event->kind == EVENT_OPEN && event->stack) on_open(track, event);
     if (event->kind != EVENT_EOF) return;
@@ -485,6 +488,7 @@ void track_poll(struct track *track, struct snap *snap) {
     note_accepted(track, snap);
     bury(track, snap->taken);
     track_rows_poll(track->rows, snap);
+    track_resets_poll(&track->resets, snap);
     track->last = snap->taken;
     map_free(&procs);
 }

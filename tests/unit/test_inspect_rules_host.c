@@ -302,8 +302,19 @@ static void unknown_facts_say_nothing(void **state) {
     assert_int_equal(findings.n, 0);
 }
 
+static void whose_calls_reset_is_told_by_a_watch(void **state) {
+    (void)state;
+    struct snap_reset reset = {.count = 9, .last = 3 * LA_SECOND, .peer = {.addr = host(9), .port = 443}};
+    *snap_add_reset(snap) = reset;
+    silent("resets-by-program");
+    snap->resets[0].count = 10;
+    says(must("resets-by-program"), "nginx (pid 17) has ended 10 connections with a reset");
+    says(must("resets-by-program"), "10.0.0.9:443, 3.0 s ago");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(whose_calls_reset_is_told_by_a_watch),
         TEST(exhausted_ports_are_counted_by_route),
         TEST(ports_to_several_destinations_do_not_add_up),
         TEST(reuse_gives_ports_back_after_a_second),

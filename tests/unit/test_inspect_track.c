@@ -427,6 +427,57 @@ static void rare_polls_have_a_slope(void **unused) {
     assert_true(rows[0].slope > 0.099 && rows[0].slope < 0.101);
 }
 
+/* A call of that process that ends a connection without a FIN. */
+static void reset_by(int pid, unsigned peer) {
+    struct event event = {.kind = EVENT_MOVE,
+                          .from = LA_ESTABLISHED,
+                          .to = LA_CLOSED,
+                          .pid = pid,
+                          .sock = SOCK + peer,
+                          .at = 2 * LA_SECOND,
+                          .local = here(80),
+                          .peer = there(peer)};
+    track_event(track, &event);
+}
+
+static void counters(uint64_t unread) {
+    snap->netns[0].facts = true;
+    snap->netns[0].counter[SNAP_C_ABORT_ON_CLOSE] = unread;
+    snap->netns[0].counter[SNAP_C_ABORT_ON_DATA] = 5;
+}
+
+static void whose_calls_reset_connections(void **unused) {
+    (void)unused;
+    snapshot(1);
+    counters(100);
+    poll_it();
+    assert_int_equal(snap->nresets, 0);
+    for (unsigned i = 0; i < 3; i++) reset_by(17, 2000 + i);
+    reset_by(18, 3000);
+    snapshot(5);
+    counters(104);
+    poll_it();
+    assert_int_equal(snap->nresets, 2);
+    assert_int_equal(snap->resets[0].proc, 0);
+    assert_int_equal(snap->resets[0].count, 3);
+    assert_int_equal(snap->resets[0].last, 3 * LA_SECOND);
+    assert_int_equal(snap->resets[0].peer.port, 2002);
+    assert_int_equal(snap->procs[snap->resets[1].proc].pid, 18);
+}
+
+static void resets_that_the_counters_do_not_know_are_not_told(void **unused) {
+    (void)unused;
+    snapshot(1);
+    counters(100);
+    poll_it();
+    reset_by(17, 2000);
+    reset_by(17, 2001);
+    snapshot(5);
+    counters(101);
+    poll_it();
+    assert_int_equal(snap->nresets, 0);
+}
+
 static void there_is_a_bound(void **unused) {
     (void)unused;
     track_free(track);
@@ -466,6 +517,8 @@ int main(void) {
         TEST(a_socket_leads_to_its_row),
         TEST(rows_count_and_slope),
         TEST(rare_polls_have_a_slope),
+        TEST(whose_calls_reset_connections),
+        TEST(resets_that_the_counters_do_not_know_are_not_told),
         TEST(there_is_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
