@@ -63,7 +63,7 @@ static void usage(FILE *to) {
           "                   writes the file again and again; without it once\n"
           "  --format FORMAT  what is printed: openmetrics (the default), or text (promtool, push gateways)\n",
           to);
-    source_help(to);
+    source_help(to, true);
     fputs("  --help           this\n"
           "\n"
           "Exit status: 0, also when ended by SIGTERM or SIGINT; 2 wrong usage, or it cannot be seen here.\n",
@@ -273,9 +273,10 @@ static int serve(struct exporter *exporter, int stop) {
     }
     exporter->port = export_address(listener, text, sizeof text);
     fprintf(stderr, "lastack export: metrics are at http://%s/metrics\n", text);
-    export_serve(listener, stop, &pages);
+    bool served = export_serve(listener, stop, &pages);
+    if (!served) wrong(strerror(errno));
     close(listener);
-    return EXIT_AS_SCRIPTED;
+    return served ? EXIT_AS_SCRIPTED : EXIT_UNABLE;
 }
 
 /* A descriptor that is readable once SIGTERM or SIGINT came; -1. */

@@ -42,7 +42,7 @@ static void usage(FILE *to) {
         "  --json               one JSON document\n"
         "  -h, --help           this\n",
         to);
-    source_help(to);
+    source_help(to, true);
     fputs("\n"
           "SOCKET: sk:COOKIE (as lastack ls prints it), pid:P/fd:F or P/F, or its two ends: LOCAL:PORT PEER:PORT.\n"
           "Its descriptor number stays taken until the program closes it or ends.\n"

@@ -39,7 +39,7 @@ static void usage(FILE *to) {
           "  -H, --no-header  no line of titles\n"
           "  -s, --summary    how many in each state: --by state of all\n",
           to);
-    source_help(to);
+    source_help(to, true);
     fputs("  --help           this\n"
           "\n"
           "Addresses and ports are numbers. The other letters of ss(8) are taken, too: what they ask for is there "

@@ -36,7 +36,7 @@ static void usage(FILE *to) {
           "Lists TCP sockets in the layout of lsof(8), with its options. Hosts and ports are numbers.\n"
           "\n",
           to);
-    source_help(to);
+    source_help(to, true);
     fputs("\nExit status: 0, 1: nothing was found (as of lsof), 2: wrong usage, or it cannot be seen here.\n", to);
 }
 
@@ -201,7 +201,9 @@ static void name_text(char *text, size_t size, const struct snap_conn *conn) {
 #define USER_TEXT 40
 
 static void user_text(char text[USER_TEXT], uint32_t uid, bool numeric) {
-    if (numeric)
+    if (uid == UINT32_MAX)
+        snprintf(text, USER_TEXT, "?");
+    else if (numeric)
         snprintf(text, USER_TEXT, "%u", uid);
     else
         snprintf(text, USER_TEXT, "%s", habit_user(uid));

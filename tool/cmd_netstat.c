@@ -28,7 +28,7 @@ static void usage(FILE *to) {
           "users are numbers. Listeners are shown with -a and -l.\n"
           "\n",
           to);
-    source_help(to);
+    source_help(to, true);
     fputs("\nExit status: 0, or 2: wrong usage, or it cannot be seen here.\n", to);
 }
 

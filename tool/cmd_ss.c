@@ -22,7 +22,7 @@ static void usage(FILE *to) {
           "lastack fix --reset, -E is lastack watch.\n"
           "\n",
           to);
-    source_help(to);
+    source_help(to, true);
     fputs("\nExit status: 0, or 2: wrong usage, or it cannot be seen here.\n", to);
 }
 

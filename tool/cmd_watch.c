@@ -17,7 +17,7 @@ static void usage(FILE *to) {
           "life of any connection. A terminal gets a full screen (? lists the keys), anything else a log.\n"
           "\n",
           to);
-    source_help(to);
+    source_help(to, false);
     fputs("  --interval SECONDS   between two looks (1)\n"
           "  --for SECONDS        ends after that time\n"
           "  --log                a log also on a terminal\n"

@@ -30,7 +30,7 @@ static void usage(FILE *to) {
           "do. Findings are ordered by harm.\n"
           "\n",
           to);
-    source_help(to);
+    source_help(to, true);
     fputs("  --notes          also show what is only worth knowing\n"
           "  --brief          one line for each finding\n"
           "  --json           one JSON document (doc/findings.schema.json)\n"

@@ -274,17 +274,19 @@ static int prepare(struct server *server, int stop, struct pollfd *on) {
     return due > now ? (int)earlier(due - now, SILENT_MS) : 0;
 }
 
-void export_serve(int listener, int stop, const struct export_pages *pages) {
+bool export_serve(int listener, int stop, const struct export_pages *pages) {
     struct server *server = calloc(1, sizeof *server);
     struct pollfd on[2 + CLIENTS];
-    if (!server) return;
+    bool asked = false;
+    if (!server) return false;
     *server = (struct server){.pages = pages, .listener = listener};
     for (unsigned i = 0; i < CLIENTS; i++) server->clients[i].fd = -1;
     for (;;) {
         int ready = poll(on, 2 + CLIENTS, prepare(server, stop, on));
         int64_t now = now_ms(); /* A page may take long to make: what came meanwhile is not late. */
         if (ready < 0 && errno != EINTR) break;
-        if (ready > 0 && on[0].revents) break;
+        asked = ready > 0 && on[0].revents;
+        if (asked) break;
         for (unsigned i = 0; ready > 0 && i < CLIENTS; i++)
             if (on[2 + i].revents) work(server, &server->clients[i]);
         for (unsigned i = 0; i < CLIENTS; i++)
@@ -294,6 +296,7 @@ void export_serve(int listener, int stop, const struct export_pages *pages) {
     for (unsigned i = 0; i < CLIENTS; i++)
         if (server->clients[i].fd >= 0) drop(&server->clients[i]);
     free(server);
+    return asked;
 }
 
 /* --- Where to listen --- */

@@ -21,7 +21,7 @@ int export_listen(const char *where, char *why, size_t size);
 /* Where it listens, "127.0.0.1:9811", and the port. */
 uint16_t export_address(int listener, char *text, size_t size);
 
-/* Answers until `stop` is readable. */
-void export_serve(int listener, int stop, const struct export_pages *pages);
+/* Answers until `stop` is readable. False: it could not go on. */
+bool export_serve(int listener, int stop, const struct export_pages *pages);
 
 #endif

@@ -281,14 +281,6 @@ static void json_lines(struct say *out, const char *name, char *text) {
     say_json_close(out, ']');
 }
 
-static void json_endpoint(struct say *out, const char *name, const struct la_endpoint *endpoint) {
-    struct say text = {0};
-    say_endpoint(&text, endpoint);
-    out->failed |= text.failed;
-    say_json_text(out, name, text.text);
-    say_free(&text);
-}
-
 static void json_cures(struct say *out, const struct fix *fix, const struct snap_conn *conn) {
     enum cure lowest = cure_lowest(fix->snap, conn);
     if (fix->cure == NCURES) say_json_text(out, "lowest", lowest == NCURES ? NULL : cure_name(lowest));
@@ -329,8 +321,8 @@ static void json_conn(struct say *out, const struct fix *fix, size_t i) {
     say_json_open_line(out, '{');
     say_json_raw(out, "cookie", "\"%" PRIx64 "\"", conn->cookie);
     say_json_text(out, "state", la_state_name((enum la_state)conn->state));
-    json_endpoint(out, "local", &conn->local);
-    json_endpoint(out, "peer", &conn->peer);
+    say_json_place(out, "local", &conn->local);
+    say_json_place(out, "peer", &conn->peer);
     if (conn->netns < fix->snap->nnetns && fix->snap->netns[conn->netns].name)
         say_json_text(out, "netns", fix->snap->netns[conn->netns].name);
     json_owners(out, fix, conn);

@@ -22,14 +22,14 @@ bool source_option(struct source *source, int option, const char *argument) {
     }
 }
 
-void source_help(FILE *to) {
+void source_help(FILE *to, bool documents) {
     fputs("  FILTER…          which connections, in ss's words: state close-wait dport = :443, program = nginx, age > "
           "60s\n"
           "  --all-netns      of every network namespace\n"
           "  --netns NAME     of this one: a name as in ip netns, or pid:N\n"
-          "  --stack PATH     of a lastack stack, through its program's control socket\n"
-          "  --from FILE      of a document that ls --json wrote (\"-\": standard input)\n",
+          "  --stack PATH     of a lastack stack, through its program's control socket\n",
           to);
+    if (documents) fputs("  --from FILE      of a document that ls --json wrote (\"-\": standard input)\n", to);
 }
 
 bool source_user(const char *name, uint32_t *uid) {

@@ -42,8 +42,8 @@ enum {
 
 /* Takes one option of the four. False: it is none of them. */
 bool source_option(struct source *source, int option, const char *argument);
-/* Their lines for --help. */
-void source_help(FILE *to);
+/* Their lines for --help; --from is only for those that read `documents`. */
+void source_help(FILE *to, bool documents);
 /* Reads the filter from the words that remain and checks that the options go together. False: wrong, and said so. */
 bool source_filter(struct source *source, int nwords, char **words);
 

@@ -1,9 +1,8 @@
 /* The engine of watch: polls, events, and findings as they come and go.
  *
  * Between polls it sleeps on the events and on the terminal. A poll asks the kernel for all connections; looking
- * through the descriptors of all processes costs far more, so that is done only as often as it takes a hundredth of the
- * time; meanwhile owners are carried from poll to poll. The rules need owners, so they are asked at those
- * polls.
+ * through the descriptors of all processes costs far more, so that is done only as often as it takes a two-hundredth of
+ * the time; meanwhile owners are carried from poll to poll. The rules need owners, so they are asked at those polls.
  *
  * Findings have keys, so that the same one is recognised at the next look; ended ones are kept for a while. */
 #define _GNU_SOURCE
@@ -19,13 +18,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define CONNS_MAX 1000000
-#define OWNERS_SHARE 100              /* Looking for owners takes at most one part in that many, … */
+#define OWNERS_SHARE 200              /* Looking for owners takes at most one part in that many, … */
 #define OWNERS_PAUSE (60 * LA_SECOND) /* … but is done this often. */
 #define WIDTH 100
 
@@ -36,8 +36,16 @@ static la_time cpu_now(void) {
     return (la_time)now.tv_sec * LA_SECOND + (la_time)now.tv_nsec;
 }
 
+/* Each poll makes a snapshot and frees the last: the C library keeps that memory, instead of having the kernel clear
+ * fresh pages every time. */
+static void keep_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* The most that it takes. */
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
 bool watch_begin(struct watch *watch, const struct watch_options *options, int *status) {
     bool host = source_is_host(&options->source);
+    keep_memory();
     *watch = (struct watch){.options = options, .track = track_new(CONNS_MAX), .next = la_host_now(), .output = -1};
     if (!watch->track) {
         fprintf(stderr, "lastack watch: no memory\n");
@@ -177,7 +185,8 @@ bool watch_poll(struct watch *watch, int *status) {
     struct snap *snap = source_snap(&source, parts, status);
     if (!snap) return false;
     take_events(watch);
-    if (watch->snap && !owners) carry_owners(watch->snap, snap);
+    bool shown = !watch->frugal || filter_parts(watch->options->source.filter) & LINUX_OWNERS;
+    if (watch->snap && !owners && shown) carry_owners(watch->snap, snap);
     snap_free(watch->snap);
     watch->snap = snap;
     track_poll(watch->track, snap);

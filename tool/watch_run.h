@@ -54,7 +54,7 @@ struct watch {
     uint32_t polls;
     bool frugal;       /* Set by who shows only states: tcp_info, half of a poll, is asked for with the owners alone. */
     la_time owners_at; /* When owners were looked for, and what that cost: it is done so rarely that it takes … */
-    la_time owners_cost;                                   /* … at most a hundredth of the time. */
+    la_time owners_cost;                                   /* … at most a two-hundredth of the time. */
     la_time next;                                          /* When the next poll is due. */
     void (*on_move)(void *arg, const struct event *event); /* Told of every move as it is read; NULL. */
     void *arg;

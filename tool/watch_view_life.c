@@ -107,14 +107,9 @@ static void say_moves(struct say *to, const struct snap *snap, const struct snap
     }
 }
 
-static void say_site(struct say *to, const struct snap *snap, const struct snap_conn *conn, const char *site) {
-    const char *frames = site, *call = NULL;
-    if (conn->opened < snap->nsites) {
-        frames = snap->sites[conn->opened].frames;
-        call = snap->sites[conn->opened].call;
-    }
+static void say_site(struct say *to, const char *frames) {
     if (!frames || !*frames) return;
-    say(to, "\nOpened at%s%s\n", call ? " " : "", call ? call : "");
+    say(to, "\nOpened at\n");
     while (*frames) {
         size_t len = strcspn(frames, "\n");
         if (len) say(to, "  %.*s\n", (int)len, frames);
@@ -243,7 +238,7 @@ void life_say(const struct life_view *view, const struct watch *watch, const str
     say_watches(to, snap, conn);
     say_findings(to, watch, conn->cookie);
     say_moves(to, snap, conn);
-    say_site(to, snap, conn, view->site);
+    say_site(to, view->site);
     say_timer(to, conn);
     say_queues(to, conn);
     say_measures(to, view, conn);

@@ -1,7 +1,7 @@
 /* A stack looked at from outside: its connections as a JSON document, what is wrong with them in sentences, and a
  * control socket over which `lastack ls`, `why`, `watch` and `fix` see a running program's stack (--stack PATH).
  *
- * The documents are described in doc/snapshot.schema.json and doc/findings.schema.json. */
+ * doc/snapshot.schema.json describes the document. */
 #ifndef LASTACK_INSPECT_H
 #define LASTACK_INSPECT_H
 

@@ -49,7 +49,8 @@ bool control_endpoint(const char *text, struct la_endpoint *endpoint) {
 static void say_help(struct say *out) {
     say(out, "snapshot            every connection, as JSON\n"
              "why                 what is wrong, in sentences\n"
-             "reset LOCAL PEER    ends the connection between the two: reset 10.0.0.1:80 10.0.0.2:4000\n"
+             "reset LOCAL PEER    ends the connection between the two: reset 10.0.0.1:80 10.0.0.2:4000; with the\n"
+             "                    snapshot's cookie behind them only if it is still that one\n"
              "help                this text\n");
 }
 

@@ -7,8 +7,8 @@
  *     pid = 17   fd = 3   program = nginx   unit = nginx.service   container = 3fa1   uid = 1000 (or a name)
  *     cookie = 1d7b0 (hex, as printed; ss's sk:1d7b0 too)   inode = 4711   netns = blue   age > 60s   recv-q > 0
  *     send-q >= 1MB   backoff > 3   autobound
- *     and or not && || ! & |  parentheses; juxtaposition means "and".  =  ==  eq  !=  ne  neq  <  lt  >  gt  <=  le  >=
- * ge
+ *     and or not && || ! & |  parentheses; juxtaposition means "and"
+ *     =  ==  eq  !=  ne  neq  <  lt  >  gt  <=  le  >=  ge
  *
  * "and" and "or" bind alike, from the left to the right, as in ss: `a or b and c` is `( a or b ) and c`.
  *

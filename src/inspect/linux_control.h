@@ -1,6 +1,6 @@
 /* The asker's side of a control socket (control.h says what is asked; include/lastack/inspect.h has the answering
- * side). Neither waits longer than 5 s for a program that says nothing, and for
- * one that goes on and on, not longer than a minute. */
+ * side). Neither waits longer than 5 s for a program that says nothing, nor longer than a minute for one that goes on
+ * and on. */
 #ifndef INSPECT_LINUX_CONTROL_H
 #define INSPECT_LINUX_CONTROL_H
 

@@ -1,10 +1,10 @@
 /* Theory of operation.
  *
- * In come samples of four tracepoints, through two rings for each processor:
- *   small   sock:inet_sock_set_state (every move of TCP), sock:sock_recv_length (end of file is read), and, when stacks
- *           are wanted, syscalls:sys_exit_accept and accept4: 100 bytes each. These are all kept, as far as the ring
- * goes; stacks  the moves to SYN_SENT and the exits of accept once more, with registers and 8 KiB of stack each. Out go
- * events in the order of time.
+ * In come samples of four tracepoints, through two rings for each processor. The small ring has 100 bytes for each
+ * sock:inet_sock_set_state (every move of TCP), sock:sock_recv_length (end of file is read), and, when stacks are
+ * wanted, syscalls:sys_exit_accept and accept4: these are all kept, as far as the ring goes. The other ring has the
+ * moves to SYN_SENT and the exits of accept once more, with registers and 8 KiB of stack each. Out go events in the
+ * order of time.
  *
  * Order. A ring is in order by itself. Of all small rings the oldest record goes first, up to the horizon: the moment
  * before the rings were last looked at. What happens to one socket happens under its lock, and its record is written

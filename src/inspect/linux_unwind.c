@@ -2,12 +2,11 @@
  *
  * In comes a shot: the user's registers and up to 8 KiB of stack, taken by the kernel at the moment of a call. Out goes
  * text. libdwfl does the unwinding by each module's call frame information; this file gives it
- *   - the modules of the process, from /proc/PID/maps; their files through /proc/PID/map_files, which names the very
- * file that is mapped, be it deleted or in a container, or through /proc/PID/root where that is not allowed;
- *   - memory: what the shot has, and beyond it the process's own. Frames that far out (main, an event loop) have
- *     mostly not moved since;
- *   - debugging information: the file's own, or /usr/lib/debug by build id. Never from the network: libdwfl's standard
- *     way asks the servers of DEBUGINFOD_URLS, which a diagnosis must not wait for.
+ * the modules of the process, from /proc/PID/maps; their files through /proc/PID/map_files, which names the very file
+ * that is mapped, be it deleted or in a container, or through /proc/PID/root where that is not allowed; memory: what
+ * the shot has, and beyond it the process's own, for frames that far out (main, an event loop) have mostly not moved
+ * since; debugging information: the file's own, or /usr/lib/debug by build id. Never from the network: libdwfl's
+ * standard way asks the servers of DEBUGINFOD_URLS, which a diagnosis must not wait for.
  *
  * All this reads files that the examined program's owner may have made to harm who looks, and may shorten while they
  * are mapped. So it happens in a forked process, which writes the text into a pipe; it has UNWIND_SECONDS. */

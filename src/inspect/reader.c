@@ -89,30 +89,19 @@ void reader_seconds(struct reader *r, const json_t *object, const char *name, la
     *to = whole * LA_SECOND + (la_time)((n - (double)whole) * 1e9 + 0.5);
 }
 
-/* What would make a terminal do something, C1 controls in UTF-8 included. `lines`: line ends are wanted. */
-static void clean(char *text, bool lines) {
-    for (unsigned char *s = (unsigned char *)text; *s; s++) {
-        if ((*s < 0x20 && !(lines && *s == '\n')) || *s == 0x7f) *s = '?';
-        if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) s[0] = s[1] = '?';
-    }
-}
-
 const char *reader_string(struct reader *r, const json_t *object, const char *name) {
     const json_t *value = member(object, name);
     if (value && !json_is_string(value)) reader_expect(r, name, "a string");
     return json_string_value(value);
 }
 
-void reader_lines(struct reader *r, const json_t *object, const char *name, const char **to, bool lines) {
+void reader_text(struct reader *r, const json_t *object, const char *name, const char **to) {
     const char *value = reader_string(r, object, name);
     if (!value) return;
     char *copy = (char *)snap_text(r->snap, value);
-    clean(copy, lines);
+    for (char *at = copy; *at; at++)
+        if (*at == '\n' || *at == '\t') *at = '?'; /* Names and commands are one line. */
     *to = copy;
-}
-
-void reader_text(struct reader *r, const json_t *object, const char *name, const char **to) {
-    reader_lines(r, object, name, to, false);
 }
 
 void reader_letter(struct reader *r, const json_t *object, const char *name, char *to) {

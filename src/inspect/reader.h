@@ -38,9 +38,8 @@ void reader_bool(struct reader *r, const json_t *object, const char *name, bool 
 void reader_seconds(struct reader *r, const json_t *object, const char *name, la_time *to);
 void reader_hex(struct reader *r, const json_t *object, const char *name, uint64_t *to);
 
-/* A copy in the snapshot, control characters replaced; reader_lines leaves line ends if `lines`. */
+/* A copy in the snapshot, control characters replaced. */
 void reader_text(struct reader *r, const json_t *object, const char *name, const char **to);
-void reader_lines(struct reader *r, const json_t *object, const char *name, const char **to, bool lines);
 /* As it is, in the object. NULL: it is not there. */
 const char *reader_string(struct reader *r, const json_t *object, const char *name);
 void reader_letter(struct reader *r, const json_t *object, const char *name, char *to);

@@ -340,7 +340,8 @@ static uint64_t key_of(const struct ask *ask, const struct finding *finding) {
     const struct snap_conn *first = &snap->conns[finding->conns[0]];
     if (!ask_opened(ask, first)) return map_mix(key, first->local.port);
     bool many = finding->rule->states && finding->rule->scope == SCOPE_PROC;
-    return many ? key : map_mix(key, snap_endpoint_key(&first->peer));
+    if (many) return key;
+    return map_mix(map_mix(key, snap_addr_key(&first->local.addr)), snap_endpoint_key(&first->peer));
 }
 
 static int by_harm(const void *a, const void *b) {

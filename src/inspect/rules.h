@@ -37,8 +37,7 @@ struct ask {
     uint32_t *group_of; /* For each connection; SNAP_NONE: nobody holds it. */
     uint32_t *listener; /* For each connection: the listener it came through, SNAP_NONE: this side opened it. */
     struct map ends;    /* Where connections are translated: their peers as this side's ends see them, and locals. */
-    uint32_t *netns_first, *netns_next; /* The connections of each namespace as chains that SNAP_NONE ends; NULL: not
-                                           made, and host_next looks through all. */
+    uint32_t *netns_first, *netns_next; /* The connections of each namespace as chains that SNAP_NONE ends. */
     struct findings *findings;
 };
 

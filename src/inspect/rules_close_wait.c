@@ -10,9 +10,7 @@
 
 #include <stddef.h>
 
-#define ANSWERS_FOR                                                                                                    \
-    5 /* Times `settle`: how long after its last answer a program may go on without being suspected.                   \
-       */
+#define ANSWERS_FOR 5 /* Times `settle`: how long a program that answers goes unsuspected. */
 
 /* --- What the watches say --- */
 

@@ -3,12 +3,8 @@
 #include <string.h>
 
 uint32_t host_next(const struct ask *ask, uint32_t netns, uint32_t after) {
-    const struct snap *snap = ask->snap;
-    if (ask->netns_first && netns < snap->nnetns)
-        return after == SNAP_NONE ? ask->netns_first[netns] : ask->netns_next[after];
-    for (uint32_t i = after == SNAP_NONE ? 0 : after + 1; i < snap->nconns; i++)
-        if (snap->conns[i].netns == netns) return i;
-    return SNAP_NONE;
+    if (netns >= ask->snap->nnetns) return SNAP_NONE;
+    return after == SNAP_NONE ? ask->netns_first[netns] : ask->netns_next[after];
 }
 
 bool host_selected(const struct ask *ask, uint32_t netns) {
@@ -47,13 +43,6 @@ void host_settle(const struct ask *ask, struct finding *finding) {
     finding->conns[0] = finding->conns[oldest];
     finding->conns[oldest] = first;
     finding->age = conns[finding->conns[0]].age;
-}
-
-uint64_t host_addr_key(const struct la_addr *addr) {
-    uint64_t high, low;
-    memcpy(&high, addr->bytes, sizeof high);
-    memcpy(&low, addr->bytes + sizeof high, sizeof low);
-    return map_mix(high, low);
 }
 
 const char *host_addr_text(const struct ask *ask, const struct la_addr *addr) {

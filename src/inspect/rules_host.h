@@ -18,7 +18,6 @@ void host_blame(const struct ask *ask, struct finding *finding, uint32_t conn);
 /* Sets the age by the oldest connection, which comes to the front. */
 void host_settle(const struct ask *ask, struct finding *finding);
 
-uint64_t host_addr_key(const struct la_addr *addr);
 const char *host_addr_text(const struct ask *ask, const struct la_addr *addr);
 /* "7 %", rounded down; of nothing: "0 %". */
 unsigned host_percent(uint64_t part, uint64_t whole);

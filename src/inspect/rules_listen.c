@@ -46,9 +46,7 @@ static const struct snap_conn *listener_of(const struct ask *ask, const struct q
     return &ask->snap->conns[queue->listener];
 }
 
-static uint64_t queue_key(const struct snap_conn *listener) {
-    return map_mix(host_addr_key(&listener->local.addr), listener->local.port);
-}
+static uint64_t queue_key(const struct snap_conn *listener) { return snap_endpoint_key(&listener->local); }
 
 static bool is_late(const struct ask *ask, const struct snap_conn *conn) {
     return conn->marks & SNAP_QUEUED && conn->state != LA_CLOSE_WAIT && conn->age.least >= ask->patience.settle;

@@ -31,8 +31,8 @@ static bool takes_port(const struct routes *routes, const struct snap_conn *conn
 }
 
 static uint64_t route_key(const struct snap_conn *conn) {
-    uint64_t to = map_mix(host_addr_key(&conn->peer.addr), conn->peer.port);
-    return map_mix(host_addr_key(&conn->local.addr), to);
+    uint64_t to = map_mix(snap_addr_key(&conn->peer.addr), conn->peer.port);
+    return map_mix(snap_addr_key(&conn->local.addr), to);
 }
 
 /* The route of a connection, made if need be. NULL: no memory. */

@@ -235,13 +235,20 @@ static char *command_in(struct snap *snap, const struct snap_netns *netns, const
     return say_take(&out);
 }
 
+/* On a stack of ours only lastack's own commands mean anything, and only where it can be reached. */
+static bool is_elsewhere(const struct snap_netns *netns, const char *command) {
+    return netns->stack && (!netns->name || strncmp(command, "lastack ", 8) != 0);
+}
+
 void tell_where(const struct ask *ask, struct finding *finding) {
     const struct snap_netns *netns = finding->netns < ask->snap->nnetns ? &ask->snap->netns[finding->netns] : NULL;
-    if (!netns || !netns->name) return;
+    if (!netns || (!netns->name && !netns->stack)) return;
     for (unsigned i = 0; i < finding->nremedies; i++) {
         struct remedy *remedy = &finding->remedies[i];
-        char *command = remedy->command ? command_in(ask->snap, netns, remedy->command) : NULL;
-        if (!command) continue;
+        if (!remedy->command) continue;
+        bool keeps = !is_elsewhere(netns, remedy->command);
+        char *command = keeps ? command_in(ask->snap, netns, remedy->command) : NULL;
+        if (keeps && !command) continue;
         free(remedy->command);
         remedy->command = command;
     }

@@ -119,28 +119,28 @@ ADD(struct snap_conn, conn, conns,
      .pair = SNAP_NONE,
      .drops = UINT32_MAX,
      .former = SNAP_NONE,
-     .opened = SNAP_NONE,
      .data_sent = LA_NEVER,
      .data_received = LA_NEVER,
      .ack_received = LA_NEVER,
      .peer_window = UINT32_MAX})
-ADD(struct snap_proc, proc, procs, {.program = "?", .nfds = UINT32_MAX, .fd_limit = UINT32_MAX, .state = '?'})
+ADD(struct snap_proc, proc, procs,
+    {.uid = UINT32_MAX, .program = "?", .nfds = UINT32_MAX, .fd_limit = UINT32_MAX, .state = '?'})
 ADD(struct snap_owner, owner, owners, {.conn = SNAP_NONE, .proc = SNAP_NONE, .fd = -1})
 ADD(struct snap_hold, hold, holds, {.conn = SNAP_NONE, .proc = SNAP_NONE, .fd = -1})
 ADD(struct snap_watch, watch, watches, {.conn = SNAP_NONE, .proc = SNAP_NONE, .fd = -1, .set = -1})
 ADD(struct snap_thread, thread, threads, {.proc = SNAP_NONE, .state = '?', .fd = -1})
 ADD(struct snap_move, move, moves, {0})
-ADD(struct snap_site, site, sites, {.call = "", .frames = ""})
 ADD(struct snap_line, line, lines, {.file = "", .name = "", .value = ""})
 ADD(struct snap_blind, blind, blinds, {.what = ""})
 ADD(struct snap_reset, reset, resets, {.proc = SNAP_NONE})
 ADD(struct la_addr, address, addresses, {{0}})
 
-static ADD(struct snap_netns, empty_netns, netns, {0})
-
-    struct snap_netns *snap_add_netns(struct snap *snap) {
-    struct snap_netns *netns = snap_add_empty_netns(snap);
+struct snap_netns *snap_add_netns(struct snap *snap) {
+    void *array = snap->netns;
+    struct snap_netns *netns = add(snap, &array, &snap->nnetns, &snap->room_netns, sizeof *netns);
+    snap->netns = array;
     if (!netns) return NULL;
+    *netns = (struct snap_netns){0};
     for (unsigned i = 0; i < SNAP_NSETTINGS; i++) netns->setting[i] = -1;
     for (unsigned i = 0; i < SNAP_NCOUNTERS; i++) netns->counter[i] = UINT64_MAX;
     return netns;
@@ -154,9 +154,8 @@ struct snap *snap_new(void) {
 
 void snap_free(struct snap *snap) {
     if (!snap) return;
-    void *const arrays[] = {snap->conns,   snap->procs,  snap->owners,   snap->holds, snap->watches,
-                            snap->threads, snap->netns,  snap->moves,    snap->sites, snap->lines,
-                            snap->blinds,  snap->resets, snap->addresses};
+    void *const arrays[] = {snap->conns, snap->procs, snap->owners, snap->holds,  snap->watches, snap->threads,
+                            snap->netns, snap->moves, snap->lines,  snap->blinds, snap->resets,  snap->addresses};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) free(arrays[i]);
     while (snap->texts) {
         struct snap_text *next = snap->texts->next;

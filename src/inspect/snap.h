@@ -75,7 +75,6 @@ struct snap_conn {
     uint64_t cgroup;      /* Linux: id of the cgroup that made it; 0: unknown. */
     uint32_t first_move;  /* Index into moves, oldest first. */
     uint32_t former;      /* The process that held it before nobody did, index into procs; SNAP_NONE: unknown. */
-    uint32_t opened;      /* Where the program opened it, index into sites; SNAP_NONE: unknown. */
 
     /* Measured. */
     la_time data_sent, data_received, ack_received; /* Ago; LA_NEVER: never, or not since it began. */
@@ -93,12 +92,6 @@ struct snap_move {
     la_time ago;
     uint8_t from, to;  /* enum la_state */
     const char *cause; /* "FIN+ACK arrived"; NULL: unknown. */
-};
-
-/* Where a socket was opened: the program's frames, the innermost first, one per line: "main (server.c:42)". */
-struct snap_site {
-    const char *call; /* "accept4", "connect" */
-    const char *frames;
 };
 
 enum snap_sigpipe { SNAP_SIGPIPE_UNKNOWN, SNAP_SIGPIPE_KILLS, SNAP_SIGPIPE_IGNORED, SNAP_SIGPIPE_CAUGHT };
@@ -248,7 +241,6 @@ struct snap {
     SNAP_ARRAY(struct snap_thread, threads);
     SNAP_ARRAY(struct snap_netns, netns);
     SNAP_ARRAY(struct snap_move, moves);
-    SNAP_ARRAY(struct snap_site, sites);
     SNAP_ARRAY(struct snap_line, lines);
     SNAP_ARRAY(struct snap_blind, blinds);
     SNAP_ARRAY(struct snap_reset, resets);
@@ -269,7 +261,6 @@ struct snap_watch *snap_add_watch(struct snap *snap);
 struct snap_thread *snap_add_thread(struct snap *snap);
 struct snap_netns *snap_add_netns(struct snap *snap);
 struct snap_move *snap_add_move(struct snap *snap);
-struct snap_site *snap_add_site(struct snap *snap);
 struct snap_line *snap_add_line(struct snap *snap);
 struct snap_blind *snap_add_blind(struct snap *snap);
 struct snap_reset *snap_add_reset(struct snap *snap);

@@ -2,7 +2,7 @@
  * connections stand one to a line, for people who look at it with grep.
  *
  * What is unknown is left out, and what is derived (pairs, ranges, counts) is too: snap_json_read finds it again.
- * Things that belong to one connection or process stand inside it; connections name processes, namespaces and sites by
+ * Things that belong to one connection or process stand inside it; connections name processes and namespaces by
  * their place in their arrays, which all are written whole even when a filter leaves connections out. */
 #include "snap_json.h"
 
@@ -169,7 +169,6 @@ static void write_conn(struct say *out, const struct snap *snap, const struct sn
     nonzero(out, "embryos", conn->embryos);
     known32(out, "drops", conn->drops);
     if (conn->looked_closely) say_json_bool(out, "looked_closely", true);
-    known32(out, "opened", conn->opened);
     known32(out, "former", conn->former);
     if (conn->marks & SNAP_MEASURED) write_measured(out, conn);
     write_owners(out, snap, conn);
@@ -237,7 +236,7 @@ static void write_proc(struct say *out, const struct snap *snap, const struct sn
     say_json_open_line(out, '{');
     say_json_raw(out, "pid", "%" PRId32, proc->pid);
     nonzero(out, "parent", proc->parent > 0 ? (uint64_t)proc->parent : 0);
-    say_json_count(out, "uid", proc->uid);
+    known32(out, "uid", proc->uid);
     say_json_text(out, "program", proc->program);
     text(out, "command", proc->command);
     text(out, "unit", proc->unit);
@@ -254,18 +253,6 @@ static void write_proc(struct say *out, const struct snap *snap, const struct sn
 static void write_procs(struct say *out, const struct snap *snap) {
     say_json_open(out, "processes", '[');
     for (uint32_t i = 0; i < snap->nprocs; i++) write_proc(out, snap, &snap->procs[i]);
-    say_json_close(out, ']');
-}
-
-static void write_sites(struct say *out, const struct snap *snap) {
-    if (!snap->nsites) return;
-    say_json_open(out, "sites", '[');
-    for (uint32_t i = 0; i < snap->nsites; i++) {
-        say_json_open(out, NULL, '{');
-        say_json_text(out, "call", snap->sites[i].call);
-        say_json_text(out, "frames", snap->sites[i].frames);
-        say_json_close(out, '}');
-    }
     say_json_close(out, ']');
 }
 
@@ -334,7 +321,6 @@ static bool write_document(const struct snap *snap, const struct filter *filter,
     say_json_bool(out, "complete", !snap->failed);
     write_netns(out, snap);
     write_procs(out, snap);
-    write_sites(out, snap);
     write_lines(out, snap);
     write_loose_holds(out, snap);
     write_blinds(out, snap);

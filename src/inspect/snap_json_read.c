@@ -126,7 +126,6 @@ static void read_conn(struct reader *r, const json_t *o) {
     reader_8(r, o, "tries", &conn->tries);
     reader_32(r, o, "drops", &conn->drops);
     reader_bool(r, o, "looked_closely", &conn->looked_closely);
-    reader_32(r, o, "opened", &conn->opened);
     reader_32(r, o, "former", &conn->former);
     read_measured(r, o, conn);
     reader_each(r, o, "owners", read_owner);
@@ -194,13 +193,6 @@ static void read_proc(struct reader *r, const json_t *o) {
     reader_each(r, o, "threads", read_thread);
 }
 
-static void read_site(struct reader *r, const json_t *o) {
-    struct snap_site *site = snap_add_site(r->snap);
-    if (!site) return;
-    reader_text(r, o, "call", &site->call);
-    reader_lines(r, o, "frames", &site->frames, true);
-}
-
 static void read_line(struct reader *r, const json_t *o) {
     struct snap_line *line = snap_add_line(r->snap);
     if (!line) return;
@@ -257,7 +249,7 @@ static const struct section {
     const char *name;
     void (*read)(struct reader *r, const json_t *element);
 } sections[] = {
-    {"namespaces", read_netns}, {"processes", read_proc}, {"sites", read_site},       {"lines", read_line},
+    {"namespaces", read_netns}, {"processes", read_proc}, {"lines", read_line},
     {"holds", read_loose_hold}, {"blinds", read_blind},   {"connections", read_conn},
 };
 
@@ -332,8 +324,6 @@ static void check_references(struct reader *r) {
         if (conn->netns >= snap->nnetns) reader_expect(r, "namespace", "the number of a namespace");
         if (conn->former != SNAP_NONE && conn->former >= snap->nprocs)
             reader_expect(r, "former", "the number of a process");
-        if (conn->opened != SNAP_NONE && conn->opened >= snap->nsites)
-            reader_expect(r, "opened", "the number of a site");
     }
     bool good = true;
     for (uint32_t i = 0; i < snap->nowners; i++) good = good && snap->owners[i].proc < snap->nprocs;

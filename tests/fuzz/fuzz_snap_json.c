@@ -39,7 +39,6 @@ static void check(const struct snap *snap) {
         MUST(conn->nmoves <= snap->nmoves && conn->first_move <= snap->nmoves - conn->nmoves);
         MUST(conn->nowners <= snap->nowners && (!conn->nowners || conn->first_owner <= snap->nowners - conn->nowners));
         MUST(conn->pair == SNAP_NONE || conn->pair < snap->nconns);
-        MUST(conn->opened == SNAP_NONE || conn->opened < snap->nsites);
         MUST(conn->former == SNAP_NONE || conn->former < snap->nprocs);
     }
     for (uint32_t i = 0; i < snap->nowners; i++)

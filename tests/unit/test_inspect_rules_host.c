@@ -312,9 +312,32 @@ static void whose_calls_reset_is_told_by_a_watch(void **state) {
     says(must("resets-by-program"), "10.0.0.9:443, 3.0 s ago");
 }
 
+static void a_hosts_finding_keeps_its_key(void **state) {
+    (void)state;
+    add_time_wait(2000, 30 * LA_SECOND);
+    uint64_t key = must("time-wait-many")->key;
+    snap->conns[0].age = (struct snap_age){50 * LA_SECOND, 50 * LA_SECOND};
+    snap->conns[0].peer.port = 444; /* Another one is the oldest. */
+    assert_true(find("time-wait-many")->key == key);
+}
+
+static void a_stack_is_not_cured_by_commands_for_the_host(void **state) {
+    (void)state;
+    add_time_wait(2000, 30 * LA_SECOND);
+    snap->netns[0].stack = true;
+    const struct finding *finding = find("time-wait-many");
+    for (unsigned i = 0; finding && i < finding->nremedies; i++) assert_null(finding->remedies[i].command);
+    listen_on_80(200, 128);
+    finding = find("accept-queue-full");
+    assert_non_null(finding);
+    for (unsigned i = 0; i < finding->nremedies; i++) assert_null(finding->remedies[i].command);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(whose_calls_reset_is_told_by_a_watch),
+        TEST(a_hosts_finding_keeps_its_key),
+        TEST(a_stack_is_not_cured_by_commands_for_the_host),
         TEST(exhausted_ports_are_counted_by_route),
         TEST(ports_to_several_destinations_do_not_add_up),
         TEST(reuse_gives_ports_back_after_a_second),
