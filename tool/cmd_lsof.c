@@ -184,7 +184,7 @@ static uint32_t *select_owners(const struct options *options, struct snap *snap,
 
 static void endpoint_text(char *text, size_t size, const struct snap_conn *conn, const struct la_endpoint *end) {
     char addr[LA_ADDR_TEXT] = "*", port[8] = "*";
-    if (!habit_is_any(&end->addr)) habit_addr(addr, &end->addr);
+    if (!snap_is_any(&end->addr)) habit_addr(addr, &end->addr);
     if (end->port) snprintf(port, sizeof port, "%u", end->port);
     bool bracketed = habit_is6(conn) && strchr(addr, ':');
     snprintf(text, size, bracketed ? "[%s]:%s" : "%s:%s", addr, port);

@@ -123,7 +123,7 @@ static bool read_options(int argc, char **argv, struct source *source, struct op
 static void print_address(const struct snap_conn *conn, const struct la_endpoint *end, bool wide) {
     char addr[LA_ADDR_TEXT], port[8] = "*", text[LA_ADDR_TEXT + 16];
     habit_addr(addr, &end->addr);
-    if (habit_is_any(&end->addr)) snprintf(addr, sizeof addr, "%s", habit_is6(conn) ? "::" : "0.0.0.0");
+    if (snap_is_any(&end->addr)) snprintf(addr, sizeof addr, "%s", habit_is6(conn) ? "::" : "0.0.0.0");
     if (end->port) snprintf(port, sizeof port, "%u", end->port);
     int room = ADDRESS_WIDTH - 1 - (int)strlen(port);
     snprintf(text, sizeof text, "%.*s:%s", wide ? LA_ADDR_TEXT : room, addr, port);

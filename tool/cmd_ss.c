@@ -57,7 +57,7 @@ static bool read_options(int argc, char **argv, struct source *source, struct ss
 static void address_cells(struct ls_table *table, const struct snap_conn *conn, const struct la_endpoint *end) {
     char addr[LA_ADDR_TEXT], name[IF_NAMESIZE] = "";
     bool zoned = end == &conn->local && end->zone;
-    bool six = habit_is6(conn), any = habit_is_any(&end->addr);
+    bool six = habit_is6(conn), any = snap_is_any(&end->addr);
     habit_addr(addr, &end->addr);
     if (zoned && !if_indextoname((unsigned)end->zone - 1, name)) snprintf(name, sizeof name, "%u", end->zone - 1u);
     if (six && any && !(conn->marks & SNAP_V6ONLY))

@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EXPORT_PORT 9811
-
 struct export_pages {
     /* The metrics as OpenMetrics or in the text format, good until the next call. NULL: they cannot be had; that was
      * said on standard error. */

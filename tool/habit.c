@@ -36,11 +36,6 @@ bool habit_is6(const struct snap_conn *conn) {
     return (conn->marks & SNAP_INET6) != 0 || !la_addr_is4(&conn->local.addr);
 }
 
-bool habit_is_any(const struct la_addr *addr) {
-    struct la_addr any4 = la_addr4(0, 0, 0, 0), any6 = {{0}};
-    return la_addr_equal(addr, &any4) || la_addr_equal(addr, &any6);
-}
-
 void habit_addr(char text[LA_ADDR_TEXT], const struct la_addr *addr) { la_addr_format(addr, text, LA_ADDR_TEXT); }
 
 const char *habit_user(uint32_t uid) {

@@ -14,7 +14,6 @@ int habit_find_state(const char *name, size_t len);
 unsigned habit_timer(const struct snap_conn *conn);
 /* Whether the socket is an IPv6 one. */
 bool habit_is6(const struct snap_conn *conn);
-bool habit_is_any(const struct la_addr *addr);
 /* The address alone; IPv4 is dotted even on an IPv6 socket. */
 void habit_addr(char text[LA_ADDR_TEXT], const struct la_addr *addr);
 /* A user's name, or number where there is none. Asked again and again, it looks up each user once. */

@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "look.h"
 
+#include "inspect/report.h"
 #include "inspect/say_json.h"
 
 #include <inttypes.h>
@@ -143,7 +144,6 @@ static void print_sites(struct log *log, const struct watch_finding *finding) {
 }
 
 static void print_finding(struct log *log, struct watch_finding *finding) {
-    static const char *const colours[] = {"1;36", "1;33", "1;31"};
     bool gone = !finding->is_there;
     if (gone ? finding->told_gone || !finding->told : finding->told) return;
     *(gone ? &finding->told_gone : &finding->told) = true;
@@ -158,7 +158,7 @@ static void print_finding(struct log *log, struct watch_finding *finding) {
         return;
     }
     stamp(log, log->watch->snap->taken);
-    look_paint(&log->look, gone ? "2" : colours[finding->severity], "%s",
+    look_paint(&log->look, gone ? "2" : severity_colour(finding->severity), "%s",
                gone ? "over" : severity_name(finding->severity));
     printf(" %s\n", finding->title ? finding->title : finding->rule);
     if (gone || finding->severity == SEVERITY_NOTE) return;

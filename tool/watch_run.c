@@ -135,7 +135,7 @@ static void note(struct watch *watch, const struct finding *finding) {
         if (watch->findings[i].key == finding->key) known = &watch->findings[i];
     bool again = known && !known->is_there;
     if (!known && (known = place_for(watch)) != NULL)
-        *known = (struct watch_finding){.key = finding->key, .first = snap->taken, .wall_first = snap->wall};
+        *known = (struct watch_finding){.key = finding->key, .first = snap->taken};
     if (!known) return;
     free(known->title);
     free(known->whole);

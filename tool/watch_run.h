@@ -31,7 +31,6 @@ struct watch_finding {
     const char *rule;
     enum severity severity;
     la_time first, last; /* When it was seen, on the snapshot's clock. */
-    uint64_t wall_first; /* Nanoseconds since 1970. */
     uint32_t count;      /* Connections at the last look. */
     uint64_t *cookies;   /* Of those connections: ncookies, malloc'd. */
     uint32_t ncookies;

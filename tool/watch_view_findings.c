@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "watch_view.h"
 
+#include "inspect/report.h"
+
 #include "ls_cells.h"
 
 #include <stdio.h>
@@ -15,8 +17,6 @@ static const struct ls_table_column columns[] = {
 };
 
 #define NCOLUMNS (sizeof columns / sizeof columns[0])
-
-static const char *const colours[] = {[SEVERITY_NOTE] = "1;36", [SEVERITY_WARNING] = "1;33", [SEVERITY_HARM] = "1;31"};
 
 /* --- Which, and in what order --- */
 
@@ -72,7 +72,7 @@ static void add_finding(const struct findings_view *view, struct ls_table *table
     time_text(lasts, (there ? now_of(view) : finding->last) - finding->first);
     if (finding->count) snprintf(count, sizeof count, "%u", finding->count);
     ls_table_cell(table, is_new ? "1" : "2", is_new ? "new" : there ? "" : "ended");
-    ls_table_cell(table, there ? colours[finding->severity] : "2", "%s", severity_name(finding->severity));
+    ls_table_cell(table, there ? severity_colour(finding->severity) : "2", "%s", severity_name(finding->severity));
     ls_table_cell(table, there ? "" : "2", "%s", lasts);
     ls_table_cell(table, there ? "" : "2", "%s", count);
     ls_table_cell(table, there ? is_new ? "1" : "" : "2", "%s", finding->title ? finding->title : finding->rule);

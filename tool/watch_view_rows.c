@@ -41,14 +41,9 @@ const char *slope_arrow(double per_second, bool drawn) {
 
 /* --- Rows --- */
 
-static uint64_t text_key(uint64_t key, const char *text) {
-    for (; *text; text++) key = map_mix(key, (unsigned char)*text);
-    return key;
-}
-
 static uint64_t key_of(const void *items, uint32_t at) {
     const struct track_row *row = (const struct track_row *)items + at;
-    return text_key(text_key(row->state, row->program), row->peer);
+    return map_mix_text(map_mix_text(row->state, row->program), row->peer);
 }
 
 void rows_take(struct rows_view *view, const struct watch *watch) {

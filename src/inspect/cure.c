@@ -17,10 +17,6 @@ const char *cure_name(enum cure cure) {
     return (unsigned)cure < NCURES ? names[cure] : "?";
 }
 
-static bool is_of_stack(const struct snap *snap, const struct snap_conn *conn) {
-    return conn->netns < snap->nnetns && snap->netns[conn->netns].stack;
-}
-
 /* The peer's FIN has arrived. */
 static bool is_half_over(const struct snap_conn *conn) {
     return conn->state == LA_CLOSE_WAIT || conn->state == LA_CLOSING || conn->state == LA_LAST_ACK;
@@ -34,13 +30,15 @@ static bool is_fin_unanswered(const struct snap_conn *conn) {
 /* --- Objections --- */
 
 static const char *objection_to_reset(const struct snap *snap, const struct snap_conn *conn) {
-    if (!is_of_stack(snap, conn)) return conn->cookie ? NULL : "it has no cookie, so that another could be hit";
+    if (!snap_is_stack(snap, conn->netns))
+        return conn->cookie ? NULL : "it has no cookie, so that another could be hit";
     return conn->state == LA_LISTEN ? "it listens on a lastack stack: only its program can end it" : NULL;
 }
 
 /* Why no descriptor can be duplicated. */
 static const char *no_descriptor(const struct snap *snap, const struct snap_conn *conn) {
-    if (is_of_stack(snap, conn)) return "it belongs to a lastack stack, which has no descriptors: only --reset ends it";
+    if (snap_is_stack(snap, conn->netns))
+        return "it belongs to a lastack stack, which has no descriptors: only --reset ends it";
     if (conn->state == LA_LISTEN) return "it listens: only --reset ends a listener, and only one that is named itself";
     if (conn->state == LA_TIME_WAIT)
         return "it is in TIME_WAIT: there is nothing to close, and it ends by itself; --reset frees its port at once";
@@ -107,7 +105,8 @@ static bool can_be_nudged(const struct snap *snap, const struct snap_conn *conn)
 /* What no program holds is the kernel's, and has a time limit. */
 static bool ends_by_itself(const struct snap *snap, const struct snap_conn *conn) {
     if (conn->state == LA_TIME_WAIT || conn->marks & (SNAP_RECORD | SNAP_EMBRYO)) return true;
-    return !is_of_stack(snap, conn) && !conn->inode && !(conn->marks & SNAP_QUEUED) && conn->state != LA_LISTEN;
+    return !snap_is_stack(snap, conn->netns) && !conn->inode && !(conn->marks & SNAP_QUEUED) &&
+           conn->state != LA_LISTEN;
 }
 
 enum cure cure_lowest(const struct snap *snap, const struct snap_conn *conn) {
@@ -164,7 +163,7 @@ static void foretell_sharing(const struct snap *snap, const struct snap_conn *co
 /* Who would die of a send(); `when` is "first" or "second". */
 static void foretell_sigpipe(const struct snap *snap, const struct snap_conn *conn, const char *when, struct say *out) {
     uint32_t said = 0, unknown = 0;
-    if (is_of_stack(snap, conn)) return; /* Its calls return errors and raise no signals. */
+    if (snap_is_stack(snap, conn->netns)) return; /* Its calls return errors and raise no signals. */
     for (uint32_t i = 0; i < conn->nowners; i++) {
         const struct snap_owner *owner = owner_of(snap, conn, i);
         const struct snap_proc *proc = proc_of(snap, owner);
@@ -181,7 +180,7 @@ static void foretell_sigpipe(const struct snap *snap, const struct snap_conn *co
 }
 
 static void foretell_descriptor(const struct snap *snap, const struct snap_conn *conn, struct say *out) {
-    if (!conn->nowners || is_of_stack(snap, conn)) return;
+    if (!conn->nowners || snap_is_stack(snap, conn->netns)) return;
     say(out, "The descriptor number%s until the program closes it or ends.\n",
         conn->nowners == 1 ? " stays taken" : "s stay taken");
 }
@@ -249,7 +248,7 @@ static void foretell_owner_of_reset(const struct snap *snap, const struct snap_c
         say(out,
             "The process stops listening: its accept() returns EINVAL, and connections that wait to be accepted are "
             "reset.\n");
-    else if (!conn->nowners && !is_of_stack(snap, conn))
+    else if (!conn->nowners && !snap_is_stack(snap, conn->netns))
         say(out, "No process that is known holds it, so that none sees anything.\n");
     else if (conn->state == LA_SYN_SENT)
         say(out, "The process sees its connect() fail with ECONNABORTED.\n");
@@ -264,7 +263,7 @@ static void foretell_owner_of_reset(const struct snap *snap, const struct snap_c
 }
 
 static void foretell_peer_of_reset(const struct snap *snap, const struct snap_conn *conn, struct say *out) {
-    bool stack = is_of_stack(snap, conn); /* Which sends an RST wherever the peer may hold something. */
+    bool stack = snap_is_stack(snap, conn->netns); /* Which sends an RST wherever the peer may hold something. */
     if (conn->state == LA_FIN_WAIT_2 && conn->marks & SNAP_RECORD && !stack) {
         say(out, "The peer is told nothing; if it sends more or closes, it gets an RST.\n");
         return;

@@ -7,6 +7,7 @@
  * listed afresh each time. */
 #define _GNU_SOURCE
 #include "linux_cure_diag.h"
+#include "linux_diag.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -104,13 +105,10 @@ void cure_diag_close(struct cure_diag *diag) {
 
 /* --- Asking --- */
 
-/* The kernel's numbers for states (enum of linux/tcp_states.h, which it does not export). */
-static uint8_t state_of(uint8_t kernel) {
-    static const uint8_t states[] = {
-        LA_CLOSED, LA_ESTABLISHED, LA_SYN_SENT, LA_SYN_RCVD, LA_FIN_WAIT_1, LA_FIN_WAIT_2, LA_TIME_WAIT,
-        LA_CLOSED, LA_CLOSE_WAIT,  LA_LAST_ACK, LA_LISTEN,   LA_CLOSING,    LA_SYN_RCVD,
-    };
-    return kernel < sizeof states ? states[kernel] : LA_CLOSED;
+/* What the kernel does not name any more is closed. */
+static uint8_t state_of(uint8_t number) {
+    enum la_state state = linux_diag_state(number);
+    return state == LA_NSTATES ? LA_CLOSED : (uint8_t)state;
 }
 
 static uint64_t cookie_of(const struct inet_diag_sockid *id) {

@@ -37,4 +37,8 @@ bool linux_diag_read(struct snap *snap, const struct nlmsghdr *message, const st
  * are filled in. */
 struct snap_age linux_diag_age(const struct diag_row *row, const struct snap_conn *conn, const struct diag_host *host);
 
+/* A state by the kernel's number (linux/tcp_states.h, which it does not export): enum la_state, where 12 is a request
+ * in a SYN queue and 13 a socket that is only bound; LA_NSTATES: there is no such state. */
+enum la_state linux_diag_state(int64_t number);
+
 #endif

@@ -59,13 +59,12 @@ static bool read_row(const struct nlmsghdr *message, struct diag_row *row) {
     return row->msg.idiag_family == AF_INET || row->msg.idiag_family == AF_INET6;
 }
 
-/* In the order of the kernel's numbers; 12 are requests, 13 sockets that are only bound. */
-static enum la_state state_of(const struct diag_row *row) {
+enum la_state linux_diag_state(int64_t number) {
     static const uint8_t states[] = {
         LA_NSTATES, LA_ESTABLISHED, LA_SYN_SENT, LA_SYN_RCVD, LA_FIN_WAIT_1, LA_FIN_WAIT_2, LA_TIME_WAIT,
         LA_CLOSED,  LA_CLOSE_WAIT,  LA_LAST_ACK, LA_LISTEN,   LA_CLOSING,    LA_SYN_RCVD,   LA_CLOSED,
     };
-    return row->msg.idiag_state < sizeof states ? (enum la_state)states[row->msg.idiag_state] : LA_NSTATES;
+    return number >= 0 && number < (int64_t)sizeof states ? (enum la_state)states[number] : LA_NSTATES;
 }
 
 static struct la_endpoint endpoint_of(const struct diag_row *row, const uint32_t *addr, uint16_t port) {
@@ -167,7 +166,7 @@ static void fill_measured(const struct diag_row *row, struct snap_conn *conn) {
 
 static void fill(const struct diag_row *row, const struct diag_host *host, struct snap_conn *conn) {
     const struct inet_diag_msg *msg = &row->msg;
-    enum la_state state = state_of(row);
+    enum la_state state = linux_diag_state(row->msg.idiag_state);
     conn->cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0];
     conn->inode = msg->idiag_inode;
     conn->local = endpoint_of(row, msg->id.idiag_src, msg->id.idiag_sport);
@@ -197,7 +196,7 @@ static void fill(const struct diag_row *row, const struct diag_host *host, struc
 
 bool linux_diag_read(struct snap *snap, const struct nlmsghdr *message, const struct diag_host *host) {
     struct diag_row row;
-    if (!read_row(message, &row) || state_of(&row) == LA_NSTATES) return true;
+    if (!read_row(message, &row) || linux_diag_state(row.msg.idiag_state) == LA_NSTATES) return true;
     struct snap_conn *conn = snap_add_conn(snap);
     if (conn) fill(&row, host, conn);
     return conn != NULL;

@@ -27,6 +27,7 @@
  */
 #define _GNU_SOURCE
 #include "linux_events.h"
+#include "linux_diag.h"
 
 #include <lastack/dev.h>
 
@@ -249,11 +250,10 @@ int events_fd(const struct events *events) { return events->epoll; }
 
 /* --- What a record means --- */
 
-static uint8_t state_of(int64_t linux_state) {
-    static const uint8_t states[] = {LA_CLOSED,     LA_ESTABLISHED, LA_SYN_SENT, LA_SYN_RCVD,   LA_FIN_WAIT_1,
-                                     LA_FIN_WAIT_2, LA_TIME_WAIT,   LA_CLOSED,   LA_CLOSE_WAIT, LA_LAST_ACK,
-                                     LA_LISTEN,     LA_CLOSING,     LA_SYN_RCVD};
-    return linux_state > 0 && linux_state < (int64_t)sizeof states ? states[linux_state] : LA_CLOSED;
+/* What the kernel does not name any more is closed. */
+static uint8_t state_of(int64_t number) {
+    enum la_state state = linux_diag_state(number);
+    return state == LA_NSTATES ? LA_CLOSED : (uint8_t)state;
 }
 
 /* Moves that only an arriving segment can cause. Moves to CLOSED are not among them: a program, a timer, and the

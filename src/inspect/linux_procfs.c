@@ -4,10 +4,11 @@
  * numbers, lines, and what a process says about itself. The parsers take text and touch nothing else; they accept any
  * bytes. Directories are read with getdents64 into one block that the caller owns, because opendir allocates.
  *
- * Names of programs are chosen by those who are looked at: whatever goes into the snapshot went through procfs_clean.
+ * Names of programs are chosen by those who are looked at: whatever goes into the snapshot went through say_clean_line.
  */
 #define _GNU_SOURCE
 #include "linux_procfs.h"
+#include "say.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -245,30 +246,9 @@ bool procfs_may_hold(int procfs, int32_t pid, char program[64]) {
     ssize_t len = procfs_read(procfs, path, text, sizeof text);
     if (len == -ENOENT || len == -ESRCH) return false;
     if (!procfs_parse_stat(text, &stat)) return true;
-    procfs_clean(stat.program);
+    say_clean_line(stat.program);
     memcpy(program, stat.program, sizeof stat.program);
     return !stat.kernel && stat.state != 'Z' && stat.state != 'X';
-}
-
-/* The bytes of the character at `at`; 0: that is no valid UTF-8, or a control character. */
-static size_t printable(const unsigned char *at) {
-    if (at[0] < 0x80) return at[0] >= 0x20 && at[0] != 0x7f;
-    size_t len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (at[0] < 0xc2 || at[0] > 0xf4) return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((at[i] & 0xc0) != 0x80) return 0;
-    if (at[0] == 0xc2 && at[1] < 0xa0) return 0;                                      /* Controls again. */
-    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90)) return 0; /* Longer than need be. */
-    if ((at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f)) return 0; /* Surrogates, too far. */
-    return len;
-}
-
-void procfs_clean(char *text) {
-    for (unsigned char *at = (unsigned char *)text; *at;) {
-        size_t len = printable(at);
-        if (!len) *at = '?';
-        at += len ? len : 1;
-    }
 }
 
 /* The arguments, joined by spaces. NULL: there are none, or they are not told. */
@@ -280,7 +260,7 @@ static const char *read_command(struct snap *snap, int procfs, int32_t pid, char
     if (len <= 0) return NULL;
     for (ssize_t i = 0; i < len; i++)
         if (!text[i]) text[i] = ' ';
-    procfs_clean(text);
+    say_clean_line(text);
     return snap_text(snap, text);
 }
 
@@ -289,8 +269,8 @@ static void read_unit(struct snap *snap, uint32_t index, int procfs, int32_t pid
     snprintf(path, sizeof path, "%" PRId32 "/cgroup", pid);
     if (procfs_read(procfs, path, text, size) <= 0) return;
     unit_of_cgroup(text, unit, container);
-    procfs_clean(unit);
-    procfs_clean(container);
+    say_clean_line(unit);
+    say_clean_line(container);
     snap->procs[index].unit = unit[0] ? snap_text(snap, unit) : NULL;
     snap->procs[index].container = container[0] ? snap_text(snap, container) : NULL;
 }
@@ -310,7 +290,7 @@ uint32_t procfs_add_proc(struct snap *snap, int procfs, int32_t pid) {
         proc->started = stat.started;
     }
     proc->state = stat.state;
-    procfs_clean(stat.program);
+    say_clean_line(stat.program);
     proc->program = stat.program[0] ? snap_text(snap, stat.program) : "?";
 
     snprintf(path, sizeof path, "%" PRId32 "/status", pid);

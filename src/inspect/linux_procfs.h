@@ -68,9 +68,6 @@ uint32_t procfs_limit_fds(const char *text);
  * and zombies do not. `program` is set to its name then. */
 bool procfs_may_hold(int procfs, int32_t pid, char program[64]);
 
-/* Makes foreign text fit for terminals and documents: valid UTF-8 without control characters; '?' for what was not. */
-void procfs_clean(char *text);
-
 /* Adds a process to the snapshot with all that is known of it, but for its number of descriptors. Its index; SNAP_NONE:
  * no memory. */
 uint32_t procfs_add_proc(struct snap *snap, int procfs, int32_t pid);

@@ -19,6 +19,7 @@
 #include "linux_call.h"
 #include "linux_exam.h"
 #include "linux_fdinfo.h"
+#include "say.h"
 
 #define MAX_THREADS 4096
 #define MAX_SELECT (1 << 20)
@@ -188,7 +189,7 @@ static const char *read_where(struct exam_proc *proc, const char *path) {
     struct snap *snap = proc->exam->snap;
     char text[64];
     if (procfs_read(proc->exam->procfs, path, text, sizeof text) <= 0 || !strcmp(text, "0")) return NULL;
-    procfs_clean(text);
+    say_clean_line(text);
     const char *before = snap->nthreads ? snap->threads[snap->nthreads - 1].where : NULL;
     return before && !strcmp(before, text) ? before : snap_text(snap, text);
 }

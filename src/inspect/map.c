@@ -14,6 +14,11 @@ uint64_t map_mix(uint64_t a, uint64_t b) {
     return x == FREE ? 0 : x;
 }
 
+uint64_t map_mix_text(uint64_t key, const char *text) {
+    for (; *text; text++) key = map_mix(key, (unsigned char)*text);
+    return key;
+}
+
 /* Where a key is, or the free place where it belongs. The table is never full. The middle bits of the product depend on
  * all lower ones of the key, so that numbers that count up, as inodes do, spread. */
 static size_t find(const struct map *map, uint64_t key) {

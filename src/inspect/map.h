@@ -25,5 +25,7 @@ void map_free(struct map *map);  /* Empties it, too. */
 
 /* A good 64-bit mix of two numbers, for keys that are made of several. */
 uint64_t map_mix(uint64_t a, uint64_t b);
+/* The same of a number and a text. */
+uint64_t map_mix_text(uint64_t key, const char *text);
 
 #endif

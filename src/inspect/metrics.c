@@ -238,17 +238,15 @@ static struct la_endpoint written(const struct la_endpoint *local) {
 
 #define DROPS 3 /* Among the values of a listener. */
 
-static uint64_t text_key(uint64_t key, const char *text) {
-    for (; text && *text; text++) key = map_mix(key, (unsigned char)*text);
-    return map_mix(key, 0);
-}
+/* A label, with an end, so that no two pairs of labels run into each other. */
+static uint64_t label_key(uint64_t key, const char *text) { return map_mix(map_mix_text(key, text ? text : ""), 0); }
 
 /* What a listener's labels are written from, which is the same in every look. */
 static uint64_t labels_key(const struct count *count, const struct row *row) {
     struct la_endpoint local = written(&row->conn->local);
     const struct name *program = &count->programs.list[row->name];
-    uint64_t key = text_key(snap_endpoint_key(&local), count->netns.list[row->netns].part[0]);
-    for (unsigned i = 0; i < NAME_PARTS; i++) key = text_key(key, program->part[i]);
+    uint64_t key = label_key(snap_endpoint_key(&local), count->netns.list[row->netns].part[0]);
+    for (unsigned i = 0; i < NAME_PARTS; i++) key = label_key(key, program->part[i]);
     return key;
 }
 

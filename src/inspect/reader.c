@@ -2,6 +2,7 @@
  * texts lose what would move a terminal. After the first failure the functions go on harmlessly; callers look at
  * `failed` when an element is done. */
 #include "reader.h"
+#include "say.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -99,8 +100,7 @@ void reader_text(struct reader *r, const json_t *object, const char *name, const
     const char *value = reader_string(r, object, name);
     if (!value) return;
     char *copy = (char *)snap_text(r->snap, value);
-    for (char *at = copy; *at; at++)
-        if (*at == '\n' || *at == '\t') *at = '?'; /* Names and commands are one line. */
+    say_clean_line(copy);
     *to = copy;
 }
 

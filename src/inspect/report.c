@@ -9,7 +9,7 @@
 #define LEAST_WIDTH 40
 #define ALSO_SHOWN 4 /* Processes of one program that have the same trouble. */
 
-static const char *colour_of(enum severity severity) {
+const char *severity_colour(enum severity severity) {
     static const char *const codes[] = {"1;36", "1;33", "1;31"};
     return codes[severity];
 }
@@ -58,7 +58,7 @@ static void say_finding(const struct finding *finding, const struct report *how,
     size_t len = strlen(name);
     for (size_t i = 0; i <= len; i++)
         head[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
-    paint(out, how, colour_of(finding->severity), head);
+    paint(out, how, severity_colour(finding->severity), head);
     say(out, "%*s", 9 - (int)len, "");
     wrap(out, finding->title ? finding->title : finding->rule->id, 9, 9, width);
     if (how->brief) return;

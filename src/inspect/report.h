@@ -19,6 +19,8 @@ void findings_say(const struct findings *findings, const struct snap *snap, stru
 /* False: memory was refused. */
 bool findings_json(const struct findings *findings, const struct snap *snap, struct say *out);
 
+/* Its colour on a terminal, as an SGR code: "1;31". */
+const char *severity_colour(enum severity severity);
 /* The highest severity there is; -1: no findings. */
 int findings_worst(const struct findings *findings);
 

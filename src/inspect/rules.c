@@ -131,6 +131,14 @@ static uint32_t index_of(const struct ask *ask, const struct snap_conn *conn) {
     return (uint32_t)(conn - ask->snap->conns);
 }
 
+const struct snap_conn *finding_first(const struct ask *ask, const struct finding *finding) {
+    return &ask->snap->conns[finding->conns[0]];
+}
+
+const struct snap_conn *ask_pair(const struct ask *ask, const struct snap_conn *conn) {
+    return conn->pair == SNAP_NONE ? NULL : &ask->snap->conns[conn->pair];
+}
+
 bool ask_opened(const struct ask *ask, const struct snap_conn *conn) {
     return ask->listener[index_of(ask, conn)] == SNAP_NONE;
 }
@@ -323,15 +331,9 @@ static void tell(struct ask *ask, struct finding *finding) {
     finding->rule->tell(ask, finding);
 }
 
-static uint64_t text_key(const char *text) {
-    uint64_t key = 0;
-    for (; *text; text++) key = map_mix(key, (unsigned char)*text);
-    return key;
-}
-
 static uint64_t key_of(const struct ask *ask, const struct finding *finding) {
     const struct snap *snap = ask->snap;
-    uint64_t key = text_key(finding->rule->id);
+    uint64_t key = map_mix_text(0, finding->rule->id);
     if (finding->netns < snap->nnetns) key = map_mix(key, snap->netns[finding->netns].inode);
     if (finding->proc != SNAP_NONE)
         key = map_mix(map_mix(key, (uint64_t)(uint32_t)snap->procs[finding->proc].pid),

@@ -17,7 +17,6 @@ enum rule_family {
     FAMILY_CLOSING, /* FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK */
     FAMILY_OPENING, /* SYN_SENT, SYN_RCVD */
     FAMILY_FLOW,    /* ESTABLISHED and CLOSE_WAIT: data that do not move. */
-    NFAMILIES,
 };
 
 /* Which connections make one finding of a rule. */
@@ -84,6 +83,9 @@ void finding_add(struct ask *ask, struct finding *finding, uint32_t conn);
 void tell_title(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tell_text(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tell_evidence(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Connections of a finding that are shown one by one, and the line of evidence for those that are not. */
+#define SHOWN 3
+void tell_more(struct finding *finding);
 /* `command` NULL: none. */
 void tell_remedy(struct finding *finding, const char *command, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -95,6 +97,10 @@ void tell_fix(const struct ask *ask, struct finding *finding, const char *rung, 
 /* Makes its commands those for its namespace, or stack, where that is not the one of who looks. */
 void tell_where(const struct ask *ask, struct finding *finding);
 
+/* The first connection of a finding that has any: the oldest. */
+const struct snap_conn *finding_first(const struct ask *ask, const struct finding *finding);
+/* The other end, when it is in the snapshot; NULL. */
+const struct snap_conn *ask_pair(const struct ask *ask, const struct snap_conn *conn);
 /* Whether this side opened it; otherwise it came through a listener. */
 bool ask_opened(const struct ask *ask, const struct snap_conn *conn);
 /* What one process has with the same port or peer; NULL: nobody holds it. */

@@ -41,11 +41,9 @@ static const struct snap_watch *watch_of(const struct ask *ask, const struct sna
     return NULL;
 }
 
-static bool is_stopped(char state) { return state == 'T' || state == 't'; }
-
 static bool all_stopped(const struct ask *ask, const struct snap_conn *conn) {
     for (uint32_t i = 0; i < conn->nowners; i++)
-        if (!is_stopped(ask->snap->procs[ask->snap->owners[conn->first_owner + i].proc].state)) return false;
+        if (!snap_is_stopped(ask->snap->procs[ask->snap->owners[conn->first_owner + i].proc].state)) return false;
     return conn->nowners > 0;
 }
 
@@ -86,7 +84,7 @@ static bool read_not_closed(const struct ask *ask, const struct snap_conn *conn)
 
 /* A stack of ours: what its program waits for is its own affair, and not seen from here. */
 static bool unread(const struct ask *ask, const struct snap_conn *conn) {
-    return ask->snap->netns[conn->netns].stack && conn->eof == SNAP_EOF_UNREAD && ask_settled(ask, conn);
+    return snap_is_stack(ask->snap, conn->netns) && conn->eof == SNAP_EOF_UNREAD && ask_settled(ask, conn);
 }
 
 static bool stopped(const struct ask *ask, const struct snap_conn *conn) {
@@ -152,12 +150,7 @@ static bool unwatched(const struct ask *ask, const struct snap_conn *conn) {
 
 /* --- Sentences --- */
 
-#define SHOWN 3
 #define FEW 8 /* Connections that may be at work, for all that is seen. */
-
-static const struct snap_conn *first_of(const struct ask *ask, const struct finding *finding) {
-    return &ask->snap->conns[finding->conns[0]];
-}
 
 static const char *eof_words(const struct snap_conn *conn) {
     switch ((enum snap_eof)conn->eof) {
@@ -191,12 +184,12 @@ static void tell_conns(const struct ask *ask, struct finding *finding) {
         const struct snap_conn *last = &ask->snap->conns[finding->conns[finding->nconns - 1]];
         tell_evidence(finding, "%u more, the youngest for %s.", finding->nconns - SHOWN, text_age(ask, &last->age));
     }
-    tell_pair(ask, finding, first_of(ask, finding));
+    tell_pair(ask, finding, finding_first(ask, finding));
 }
 
 /* "nginx (pid 17) holds 12 connections on port 80 in CLOSE_WAIT" */
 static const char *who_holds(const struct ask *ask, const struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     const char *with = !ask_opened(ask, first)      ? snap_format(ask->snap, "on port %u", first->local.port)
                        : ask_one_peer(ask, finding) ? snap_format(ask->snap, "to %s", text_endpoint(ask, &first->peer))
                                                     : "to several peers";
@@ -205,7 +198,7 @@ static const char *who_holds(const struct ask *ask, const struct finding *findin
 }
 
 static void tell_fate(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     tell_text(finding, "The peer has closed; no timer ends CLOSE_WAIT: it lasts until the program closes the socket or "
                        "ends.");
     if (first->timer == LA_TIMER_KEEPALIVE)
@@ -242,9 +235,9 @@ static void tell_threads(const struct ask *ask, struct finding *finding) {
         const struct snap_thread *thread = &ask->snap->threads[proc->first_thread + i];
         bool on_fd = thread->call && thread->fd >= 0;
         tell_evidence(finding, "Thread %d %s%s%s%s%s.", (int)thread->tid,
-                      thread->call                ? "is in "
-                      : is_stopped(thread->state) ? "is stopped"
-                                                  : "runs, or could not be read",
+                      thread->call                     ? "is in "
+                      : snap_is_stopped(thread->state) ? "is stopped"
+                                                       : "runs, or could not be read",
                       thread->call ? thread->call : "", thread->call ? "()" : "",
                       on_fd ? snap_format(ask->snap, " on fd %d", (int)thread->fd) : "",
                       thread->where ? snap_format(ask->snap, " (kernel: %s)", thread->where) : "");
@@ -252,7 +245,7 @@ static void tell_threads(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_not_accepted(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     uint32_t listener = ask->listener[finding->conns[0]];
     uint32_t proc = listener == SNAP_NONE ? SNAP_NONE : snap_first_proc(ask->snap, &ask->snap->conns[listener]);
     finding->proc = proc;
@@ -270,7 +263,7 @@ static void tell_not_accepted(const struct ask *ask, struct finding *finding) {
 
 static void tell_in_flight(const struct ask *ask, struct finding *finding) {
     const struct snap *snap = ask->snap;
-    const struct snap_hold *hold = hold_of(ask, first_of(ask, finding), SNAP_HOLD_MESSAGE);
+    const struct snap_hold *hold = hold_of(ask, finding_first(ask, finding), SNAP_HOLD_MESSAGE);
     for (uint32_t i = 0; !hold && i < snap->nholds; i++)
         if (snap->holds[i].conn == SNAP_NONE && snap->holds[i].kind == SNAP_HOLD_MESSAGE) hold = &snap->holds[i];
     if (!hold) return;
@@ -291,7 +284,7 @@ static void tell_in_flight(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_in_uring(const struct ask *ask, struct finding *finding) {
-    const struct snap_hold *hold = hold_of(ask, first_of(ask, finding), SNAP_HOLD_URING);
+    const struct snap_hold *hold = hold_of(ask, finding_first(ask, finding), SNAP_HOLD_URING);
     finding->proc = hold->proc;
     finding->fd = hold->fd;
     tell_title(finding, "%s in CLOSE_WAIT %s held by an io_uring of %s.",
@@ -310,7 +303,7 @@ static void tell_in_uring(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_unseen(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     if (finding->proc == SNAP_NONE) {
         tell_title(finding, "%s on port %u %s in CLOSE_WAIT; who holds %s could not be seen.",
                    text_count(ask, finding->nconns, "connection"), first->local.port,
@@ -351,7 +344,7 @@ static void tell_stopped(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_blocked_writing(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     const struct snap_watch *call = watch_of(ask, first, SNAP_WATCH_CALL);
     tell_title(finding, "%s: it is blocked writing to %s.", who_holds(ask, finding),
                finding->nconns == 1 ? "it" : "one of them");
@@ -366,7 +359,7 @@ static void tell_blocked_writing(const struct ask *ask, struct finding *finding)
 }
 
 static void tell_answering(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     tell_title(finding, "%s and still answers.", who_holds(ask, finding));
     tell_text(finding, "The peer has closed its direction only; this side may go on sending (half-close).");
     if (first->data_sent != LA_NEVER) tell_evidence(finding, "It sent data %s ago.", text_time(ask, first->data_sent));
@@ -375,7 +368,7 @@ static void tell_answering(const struct ask *ask, struct finding *finding) {
 
 static void tell_edge_lost(const struct ask *ask, struct finding *finding) {
     const struct snap_watch *watch =
-        watch_with(ask, first_of(ask, finding), SNAP_WATCH_READ | SNAP_WATCH_EDGE | SNAP_WATCH_WAITED, 0);
+        watch_with(ask, finding_first(ask, finding), SNAP_WATCH_READ | SNAP_WATCH_EDGE | SNAP_WATCH_WAITED, 0);
     tell_title(finding, "%s: the edge that told of the end of file is lost.", who_holds(ask, finding));
     tell_text(finding,
               "The descriptor is in an edge-triggered epoll set (EPOLLET), whose loop sleeps: it was told once, "
@@ -400,7 +393,7 @@ static void tell_ignored(const struct ask *ask, struct finding *finding) {
 
 static void tell_busy(const struct ask *ask, struct finding *finding) {
     const struct snap_watch *watch =
-        watch_with(ask, first_of(ask, finding), SNAP_WATCH_READ, SNAP_WATCH_WAITED | SNAP_WATCH_DISARMED);
+        watch_with(ask, finding_first(ask, finding), SNAP_WATCH_READ, SNAP_WATCH_WAITED | SNAP_WATCH_DISARMED);
     tell_title(finding, "%s: it would be told, but its loop is busy elsewhere.", who_holds(ask, finding));
     tell_text(finding, "The event waits in the epoll set, and no thread asks for it.");
     tell_rest(ask, finding);
@@ -414,7 +407,7 @@ static void tell_busy(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_disarmed(const struct ask *ask, struct finding *finding) {
-    const struct snap_watch *watch = watch_with(ask, first_of(ask, finding), SNAP_WATCH_DISARMED, 0);
+    const struct snap_watch *watch = watch_with(ask, finding_first(ask, finding), SNAP_WATCH_DISARMED, 0);
     tell_title(finding, "%s: its one-shot watch has fired and was not armed again.", who_holds(ask, finding));
     tell_text(finding,
               "EPOLLONESHOT disarms a descriptor after one event; until EPOLL_CTL_MOD arms it, nothing wakes the "
@@ -426,7 +419,7 @@ static void tell_disarmed(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_no_read_interest(const struct ask *ask, struct finding *finding) {
-    const struct snap_watch *watch = &ask->snap->watches[first_of(ask, finding)->first_watch];
+    const struct snap_watch *watch = &ask->snap->watches[finding_first(ask, finding)->first_watch];
     tell_title(finding, "%s: it is watched, but not for reading.", who_holds(ask, finding));
     tell_text(finding,
               "The mask has neither EPOLLIN nor EPOLLRDHUP (POLLIN, POLLRDHUP): end of file is invisible to the "
@@ -452,7 +445,7 @@ static void tell_ambiguous(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_held_by_child(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     uint32_t before = SNAP_NONE;
     tell_title(finding, "%s, and so %s: all must close.", who_holds(ask, finding),
                snap_nprocs(ask->snap, first) == 2
@@ -488,7 +481,7 @@ static void tell_reconnect(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_pool(const struct ask *ask, struct finding *finding) {
-    const struct rule_group *group = ask_group(ask, first_of(ask, finding));
+    const struct rule_group *group = ask_group(ask, finding_first(ask, finding));
     tell_title(finding, "%s: a pool keeps connections that the peer has closed.", who_holds(ask, finding));
     tell_text(finding,
               "Idle connections in a pool are watched by nobody, so end of file stays unread; the next request "
@@ -505,7 +498,7 @@ static void tell_pool(const struct ask *ask, struct finding *finding) {
 /* A client that gave up while its request is worked on: end of file alone is unread, of a few, and not for long. Data
  * that wait as well are no request that somebody has taken up, unless a thread runs. */
 static bool may_be_at_work(const struct ask *ask, const struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     const struct snap_proc *proc = &ask->snap->procs[finding->proc];
     bool runs = proc->state == 'R';
     if (ask_opened(ask, first) || ask_is_long(ask, first->age.least) || finding->nconns >= FEW) return false;
@@ -518,7 +511,7 @@ static bool may_be_at_work(const struct ask *ask, const struct finding *finding)
 }
 
 static void tell_unwatched(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     bool opened = ask_opened(ask, first), works = may_be_at_work(ask, finding);
     tell_title(finding, "%s: nobody watches %s.", who_holds(ask, finding), finding->nconns == 1 ? "it" : "them");
     tell_text(finding, "No thread waits on the descriptor, and no epoll set has it: the program %s%s.",

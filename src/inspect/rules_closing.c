@@ -13,10 +13,6 @@
 
 static bool is_owned(const struct snap_conn *conn) { return conn->inode || conn->nowners; }
 
-static const struct snap_conn *pair_of(const struct ask *ask, const struct snap_conn *conn) {
-    return conn->pair == SNAP_NONE ? NULL : &ask->snap->conns[conn->pair];
-}
-
 /* --- Conditions --- */
 
 static bool orphan(const struct ask *ask, const struct snap_conn *conn) {
@@ -39,8 +35,6 @@ static bool unanswered(const struct ask *ask, const struct snap_conn *conn) {
 
 /* --- Sentences --- */
 
-#define SHOWN 3
-
 static void tell_conns(const struct ask *ask, struct finding *finding) {
     for (uint32_t i = 0; i < finding->nconns && i < SHOWN; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
@@ -52,18 +46,18 @@ static void tell_conns(const struct ask *ask, struct finding *finding) {
                         : "";
         tell_evidence(finding, "%s: %s, %s%s%s.", holder, text_conn(ask, conn), text_state(ask, conn), queue, tries);
     }
-    if (finding->nconns > SHOWN) tell_evidence(finding, "%u more.", finding->nconns - SHOWN);
+    tell_more(finding);
 }
 
 static const char *those(const struct ask *ask, const struct finding *finding) {
-    const struct snap_conn *first = &ask->snap->conns[finding->conns[0]];
+    const struct snap_conn *first = finding_first(ask, finding);
     return snap_format(ask->snap, "%s in %s", text_count(ask, finding->nconns, "connection"),
                        la_state_name(first->state));
 }
 
 /* Names the other end when it is on this host, and says whether it is the one that must close. */
 static bool tell_pair(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *conn = &ask->snap->conns[finding->conns[0]], *pair = pair_of(ask, conn);
+    const struct snap_conn *conn = finding_first(ask, finding), *pair = ask_pair(ask, conn);
     if (!pair) return false;
     uint32_t proc = snap_first_proc(ask->snap, pair);
     bool at_fault = pair->state == LA_CLOSE_WAIT && proc != SNAP_NONE;
@@ -91,7 +85,7 @@ static void tell_orphan(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_half_closed(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = &ask->snap->conns[finding->conns[0]];
+    const struct snap_conn *first = finding_first(ask, finding);
     bool talks = first->data_received < TALKS_FOR * ask->patience.settle;
     tell_title(finding, "%s half-closed %s, and still holds %s: nothing ends FIN_WAIT_2 then.",
                text_proc(ask, finding->proc), text_count(ask, finding->nconns, "connection"),
@@ -112,7 +106,7 @@ static void tell_half_closed(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_blocked(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = &ask->snap->conns[finding->conns[0]], *pair = pair_of(ask, first);
+    const struct snap_conn *first = finding_first(ask, finding), *pair = ask_pair(ask, first);
     if (!ask_is_long(ask, first->data_sent)) finding->severity = SEVERITY_NOTE;
     tell_title(finding, "%s: the peer's window is zero, so the rest of the data and the FIN cannot leave.",
                those(ask, finding));
@@ -130,7 +124,7 @@ static void tell_blocked(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_unanswered(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = &ask->snap->conns[finding->conns[0]];
+    const struct snap_conn *first = finding_first(ask, finding);
     tell_title(finding, "%s: the peer does not answer %s FIN.", those(ask, finding),
                finding->nconns == 1 ? "the" : "their");
     bool away = ask_turned_away(ask, first);

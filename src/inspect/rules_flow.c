@@ -11,10 +11,6 @@
 #define MANY_TRIES 2
 #define UNREAD_FOR 5 /* Times `settle`: how long data may wait to be read. */
 
-static const struct snap_conn *pair_of(const struct ask *ask, const struct snap_conn *conn) {
-    return conn->pair == SNAP_NONE ? NULL : &ask->snap->conns[conn->pair];
-}
-
 static la_time least(la_time a, la_time b) { return a < b ? a : b; }
 
 /* How long nothing has come and nothing has been sent. */
@@ -60,18 +56,8 @@ static bool silent(const struct ask *ask, const struct snap_conn *conn) {
 
 /* --- Sentences --- */
 
-#define SHOWN 3
-
-static const struct snap_conn *first_of(const struct ask *ask, const struct finding *finding) {
-    return &ask->snap->conns[finding->conns[0]];
-}
-
 static const char *holder(const struct ask *ask, const struct snap_conn *conn) {
     return conn->nowners ? text_fds(ask, conn, snap_first_proc(ask->snap, conn)) : "no descriptor";
-}
-
-static void tell_more(struct finding *finding) {
-    if (finding->nconns > SHOWN) tell_evidence(finding, "%u more.", finding->nconns - SHOWN);
 }
 
 static const char *connections(const struct ask *ask, const struct finding *finding) {
@@ -79,7 +65,7 @@ static const char *connections(const struct ask *ask, const struct finding *find
 }
 
 static void tell_syn_unanswered(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     int64_t retries = ask_setting(ask, finding->netns, SNAP_S_SYN_RETRIES);
     tell_title(finding, "%s waits for an answer to %s: %s does not answer.", text_proc(ask, finding->proc),
                text_count(ask, finding->nconns, "SYN"), text_endpoint(ask, &first->peer));
@@ -109,13 +95,13 @@ static bool reads_nothing(const struct snap_conn *conn) {
 static bool may_be_slow(const struct ask *ask, const struct finding *finding) {
     for (uint32_t i = 0; i < finding->nconns; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
-        if (ask_is_long(ask, conn->data_sent) || reads_nothing(pair_of(ask, conn))) return false;
+        if (ask_is_long(ask, conn->data_sent) || reads_nothing(ask_pair(ask, conn))) return false;
     }
     return true;
 }
 
 static void tell_zero_window(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding), *pair = pair_of(ask, first);
+    const struct snap_conn *first = finding_first(ask, finding), *pair = ask_pair(ask, first);
     const char *who = finding->proc == SNAP_NONE ? "Nobody" : text_proc(ask, finding->proc);
     bool slow = may_be_slow(ask, finding), known = pair && pair->nowners;
     if (slow) finding->severity = SEVERITY_NOTE;
@@ -146,7 +132,7 @@ static void tell_zero_window(const struct ask *ask, struct finding *finding) {
 }
 
 static void tell_retransmits(const struct ask *ask, struct finding *finding) {
-    const struct snap_conn *first = first_of(ask, finding);
+    const struct snap_conn *first = finding_first(ask, finding);
     bool away = ask_turned_away(ask, first);
     if (away) finding->severity = SEVERITY_NOTE;
     tell_title(finding, "%s: what %s sent is not acknowledged.", connections(ask, finding),
@@ -176,7 +162,7 @@ static void tell_reader(const struct ask *ask, struct finding *finding, const st
     const struct snap *snap = ask->snap;
     if (finding->proc == SNAP_NONE || !conn->looked_closely) return;
     const struct snap_proc *proc = &snap->procs[finding->proc];
-    if (proc->state == 'T' || proc->state == 't') {
+    if (snap_is_stopped(proc->state)) {
         tell_evidence(finding, "The process is stopped.");
         tell_remedy(finding, snap_format(ask->snap, "kill -CONT %d", (int)proc->pid), "Let it go on.");
         return;
@@ -195,7 +181,7 @@ static void tell_not_reading(const struct ask *ask, struct finding *finding) {
     uint64_t bytes = 0;
     bool blocks = false;
     for (uint32_t i = 0; i < finding->nconns; i++) {
-        const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]], *pair = pair_of(ask, conn);
+        const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]], *pair = ask_pair(ask, conn);
         bytes += conn->recv_queue;
         if (pair && pair->peer_window == 0) blocks |= reads_nothing(conn) || ask_is_long(ask, conn->data_received);
     }
@@ -204,14 +190,14 @@ static void tell_not_reading(const struct ask *ask, struct finding *finding) {
     tell_text(finding,
               "The data came %s ago or earlier. Once the buffer is full the window is zero, and the peer can "
               "send nothing more.",
-              text_time(ask, first_of(ask, finding)->data_received));
+              text_time(ask, finding_first(ask, finding)->data_received));
     for (uint32_t i = 0; i < finding->nconns && i < SHOWN; i++) {
         const struct snap_conn *conn = &ask->snap->conns[finding->conns[i]];
         tell_evidence(finding, "%s: %s, %s unread, the last came %s ago.", holder(ask, conn), text_conn(ask, conn),
                       text_bytes(ask, conn->recv_queue), text_time(ask, conn->data_received));
     }
     tell_more(finding);
-    tell_reader(ask, finding, first_of(ask, finding));
+    tell_reader(ask, finding, finding_first(ask, finding));
     if (!blocks) finding->severity = SEVERITY_NOTE;
     tell_remedy(finding, NULL,
                 "Read, or close; a program that wants no data from the peer should not leave the window "
@@ -242,7 +228,7 @@ static void tell_half_open(const struct ask *ask, struct finding *finding) {
 static void tell_silent(const struct ask *ask, struct finding *finding) {
     tell_title(finding, "%s holds %s on which nothing has moved for %s, without keepalive.",
                text_proc(ask, finding->proc), connections(ask, finding),
-               text_time(ask, silence(first_of(ask, finding))));
+               text_time(ask, silence(finding_first(ask, finding))));
     tell_text(finding,
               "If a peer has died meanwhile, nobody will notice: no timer runs, and ESTABLISHED lasts for ever. "
               "Firewalls forget such connections, too.");

@@ -156,14 +156,11 @@ static void ask_queues(struct ask *ask, const struct rule *rule, const struct qu
 
 /* --- Conditions --- */
 
-static bool is_stack(const struct ask *ask, uint32_t netns) {
-    return netns < ask->snap->nnetns && ask->snap->netns[netns].stack;
-}
-
 /* Linux lets one more in than the backlog says. */
 static bool accept_full(const struct ask *ask, const struct queue *queue) {
     const struct snap_conn *listener = listener_of(ask, queue);
-    if (is_stack(ask, listener->netns)) return listener->recv_queue > 0 && listener->recv_queue >= listener->send_queue;
+    if (snap_is_stack(ask->snap, listener->netns))
+        return listener->recv_queue > 0 && listener->recv_queue >= listener->send_queue;
     return listener->recv_queue > listener->send_queue;
 }
 
@@ -176,7 +173,7 @@ static bool accept_at_limit(const struct ask *ask, const struct queue *queue) {
 /* A listener's drops are also of its SYN queue; only overflows are of the accept queue. */
 static bool accept_has_dropped(const struct ask *ask, const struct queue *queue) {
     const struct snap_conn *listener = listener_of(ask, queue);
-    bool counted = !is_stack(ask, listener->netns);
+    bool counted = !snap_is_stack(ask->snap, listener->netns);
     if (counted && !ask_counter(ask, listener->netns, SNAP_C_LISTEN_OVERFLOWS)) return accept_full(ask, queue);
     return accept_at_limit(ask, queue) || queue->drops > 0;
 }
@@ -204,7 +201,8 @@ static uint32_t syn_limit(const struct ask *ask, const struct snap_conn *listene
 
 static bool syn_full(const struct ask *ask, const struct queue *queue) {
     const struct snap_conn *listener = listener_of(ask, queue);
-    return !is_stack(ask, listener->netns) && queue->embryos >= (uint64_t)syn_limit(ask, listener) * queue->sockets;
+    return !snap_is_stack(ask->snap, listener->netns) &&
+           queue->embryos >= (uint64_t)syn_limit(ask, listener) * queue->sockets;
 }
 
 static bool cookies_on(const struct ask *ask, const struct queue *queue) {
@@ -242,7 +240,7 @@ static void tell_acceptor(const struct ask *ask, const struct queue *queue, stru
     const struct snap_proc *proc = &snap->procs[finding->proc];
     const char *who = text_proc(ask, finding->proc);
     tell_evidence(finding, "%s should accept them, by %s.", who, text_fds(ask, listener, finding->proc));
-    if (proc->state == 'T' || proc->state == 't') {
+    if (snap_is_stopped(proc->state)) {
         tell_text(finding, "The process is stopped (state %c): it accepts nothing until it goes on.", proc->state);
         tell_remedy(finding, snap_format(ask->snap, "kill -CONT %d", (int)proc->pid), "Let the process go on.");
     }

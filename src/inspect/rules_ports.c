@@ -56,16 +56,11 @@ failed:
     return NULL;
 }
 
-static bool is_loopback(const struct la_addr *addr) {
-    static const struct la_addr loopback6 = {{[15] = 1}};
-    return la_addr_is4(addr) ? addr->bytes[12] == 127 : la_addr_equal(addr, &loopback6);
-}
-
 /* tcp_tw_reuse: 1 for all, 2 for loopback alone; and it needs timestamps. */
 static bool may_reuse(const struct ask *ask, const struct snap_conn *conn) {
     int64_t reuse = ask_setting(ask, conn->netns, SNAP_S_TW_REUSE);
     if (ask_setting(ask, conn->netns, SNAP_S_TIMESTAMPS) == 0) return false;
-    return reuse == 1 || (reuse == 2 && (is_loopback(&conn->peer.addr) || is_loopback(&conn->local.addr)));
+    return reuse == 1 || (reuse == 2 && (snap_is_loopback(&conn->peer.addr) || snap_is_loopback(&conn->local.addr)));
 }
 
 static void vote(struct route *route, uint32_t proc, uint32_t conn) {

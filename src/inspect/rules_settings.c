@@ -46,10 +46,6 @@ static bool is_changed(const struct ask *ask, const char *const *parts, const ch
     return false;
 }
 
-static bool is_stack(const struct ask *ask, uint32_t netns) {
-    return netns < ask->snap->nnetns && ask->snap->netns[netns].stack;
-}
-
 static void tell_lines(const struct ask *ask, struct finding *finding, const char *const *parts) {
     for (uint32_t i = 0; i < ask->snap->nlines; i++) {
         const struct snap_line *line = &ask->snap->lines[i];
@@ -71,7 +67,7 @@ static const char *const fin_timeout_names[] = {"tcp_fin_timeout", NULL};
 static void host_fin_timeout(struct ask *ask, const struct rule *rule, uint32_t netns) {
     int64_t value = ask_setting(ask, netns, SNAP_S_FIN_TIMEOUT);
     bool lines = host_speaks(ask, netns) && is_changed(ask, fin_timeout_names, "60");
-    if (is_stack(ask, netns) || ((value < 0 || value == FIN_TIMEOUT) && !lines)) return;
+    if (snap_is_stack(ask->snap, netns) || ((value < 0 || value == FIN_TIMEOUT) && !lines)) return;
     uint32_t waiting = host_count(ask, netns, LA_TIME_WAIT);
     if (!waiting || waiting < ask->patience.many / 10 || !host_selected(ask, netns)) return;
     struct finding *finding = rule_finding(ask, rule, netns);
@@ -125,7 +121,7 @@ static void tell_keepalive(const struct ask *ask, struct finding *finding) {
 }
 
 static void host_keepalive(struct ask *ask, const struct rule *rule, uint32_t netns) {
-    if (is_stack(ask, netns) || !keepalive_lowered(ask, netns)) return;
+    if (snap_is_stack(ask->snap, netns) || !keepalive_lowered(ask, netns)) return;
     struct finding *finding = NULL;
     for (uint32_t i = SNAP_NONE; (i = host_next(ask, netns, i)) != SNAP_NONE;) {
         const struct snap_conn *conn = &ask->snap->conns[i];

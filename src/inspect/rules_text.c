@@ -60,6 +60,10 @@ void tell_evidence(struct finding *finding, const char *format, ...) {
     if (text) finding->evidence[finding->nevidence++] = text;
 }
 
+void tell_more(struct finding *finding) {
+    if (finding->nconns > SHOWN) tell_evidence(finding, "%u more.", finding->nconns - SHOWN);
+}
+
 void tell_remedy(struct finding *finding, const char *command, const char *format, ...) {
     va_list args;
     if (finding->nremedies == FINDING_REMEDIES) return;
@@ -185,7 +189,7 @@ static void say_filter(const struct ask *ask, const struct finding *finding, str
 void tell_fix(const struct ask *ask, struct finding *finding, const char *rung, const char *words) {
     if (!finding->nconns) return;
     const struct snap_conn *first = &ask->snap->conns[finding->conns[0]];
-    bool stack = first->netns < ask->snap->nnetns && ask->snap->netns[first->netns].stack;
+    bool stack = snap_is_stack(ask->snap, first->netns);
     bool theirs = first->nowners && snap_holds(ask->snap, first, finding->proc);
     bool few = finding->nconns <= NAMED || !(theirs || (!first->inode && first->timer == LA_TIMER_RETRANSMIT));
     struct say command = {0};

@@ -97,15 +97,9 @@ void say_age(struct say *out, const struct snap_age *age) {
     say_free(&most);
 }
 
-static bool is_any(const struct la_addr *addr) {
-    static const struct la_addr any6;
-    struct la_addr any4 = la_addr4(0, 0, 0, 0);
-    return la_addr_equal(addr, &any6) || la_addr_equal(addr, &any4);
-}
-
 void say_endpoint(struct say *out, const struct la_endpoint *endpoint) {
     char addr[LA_ADDR_TEXT] = "*";
-    if (!is_any(&endpoint->addr)) la_addr_format(&endpoint->addr, addr, sizeof addr);
+    if (!snap_is_any(&endpoint->addr)) la_addr_format(&endpoint->addr, addr, sizeof addr);
     say(out, strchr(addr, ':') ? "[%s]:" : "%s:", addr);
     if (endpoint->port) {
         say(out, "%u", endpoint->port);
@@ -158,4 +152,10 @@ void say_clean(char *text) {
         if (!len || control) *at = '?';
         at += len && !control ? len : 1;
     }
+}
+
+void say_clean_line(char *text) {
+    say_clean(text);
+    for (char *at = text; *at; at++)
+        if (*at == '\n' || *at == '\t') *at = '?';
 }

@@ -33,5 +33,7 @@ void say_bytes(struct say *say, uint64_t bytes);
 
 /* Replaces what is no valid UTF-8, and control characters but tab and newline, by '?', in place. */
 void say_clean(char *text);
+/* Those two as well: names and commands are one line. */
+void say_clean_line(char *text);
 
 #endif

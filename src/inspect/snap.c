@@ -342,11 +342,6 @@ static bool is_pair(const struct snap_conn *a, const struct snap_conn *b) {
            la_addr_equal(&a->local.addr, &b->peer.addr) && la_addr_equal(&a->peer.addr, &b->local.addr);
 }
 
-static bool is_loopback(const struct la_addr *addr) {
-    struct la_addr one = {{[15] = 1}};
-    return la_addr_is4(addr) ? addr->bytes[12] == 127 : la_addr_equal(addr, &one);
-}
-
 /* Joins those that have no other end yet, by their tuples and `salt`. */
 static bool join(struct snap *snap, struct map *map, uint32_t i, uint64_t salt) {
     struct snap_conn *conn = &snap->conns[i];
@@ -378,7 +373,7 @@ static void find_pairs(struct snap *snap) {
     for (uint32_t i = 0; ok && snap->nnetns > 1 && i < snap->nconns; i++) {
         const struct snap_conn *conn = &snap->conns[i];
         bool alone = has_other_end(conn) && conn->pair == SNAP_NONE;
-        if (alone && !is_loopback(&conn->local.addr)) ok = join(snap, &map, i, 0);
+        if (alone && !snap_is_loopback(&conn->local.addr)) ok = join(snap, &map, i, 0);
     }
     if (!ok) snap->failed = true;
     map_free(&map);
@@ -415,8 +410,22 @@ bool snap_holds(const struct snap *snap, const struct snap_conn *conn, uint32_t 
     return false;
 }
 
+bool snap_is_any(const struct la_addr *addr) {
+    struct la_addr any4 = la_addr4(0, 0, 0, 0), any6 = {{0}};
+    return la_addr_equal(addr, &any4) || la_addr_equal(addr, &any6);
+}
+
+bool snap_is_loopback(const struct la_addr *addr) {
+    struct la_addr one = {{[15] = 1}};
+    return la_addr_is4(addr) ? addr->bytes[12] == 127 : la_addr_equal(addr, &one);
+}
+
+bool snap_is_stack(const struct snap *snap, uint32_t netns) { return netns < snap->nnetns && snap->netns[netns].stack; }
+
+bool snap_is_stopped(char state) { return state == 'T' || state == 't'; }
+
 bool snap_is_local(const struct snap *snap, uint32_t netns, const struct la_addr *addr) {
-    if (is_loopback(addr)) return true;
+    if (snap_is_loopback(addr)) return true;
     if (netns >= snap->nnetns) return false;
     const struct snap_netns *of = &snap->netns[netns];
     for (uint32_t i = 0; i < of->naddresses; i++)

@@ -290,6 +290,14 @@ bool snap_holds(const struct snap *snap, const struct snap_conn *conn, uint32_t 
  * is the one that connected. False: memory was refused. */
 bool snap_listeners(const struct snap *snap, uint32_t *listener);
 
+/* The wildcard of either family; an address of the host's own loopback. */
+bool snap_is_any(const struct la_addr *addr);
+bool snap_is_loopback(const struct la_addr *addr);
+/* Whether a namespace is a stack of ours. */
+bool snap_is_stack(const struct snap *snap, uint32_t netns);
+/* Whether this state of a process or thread means stopped, by a signal or a debugger. */
+bool snap_is_stopped(char state);
+
 /* Whether an address is one of the namespace's own (loopback always is). */
 bool snap_is_local(const struct snap *snap, uint32_t netns, const struct la_addr *addr);
 

@@ -60,15 +60,9 @@ static const char *program_of(const struct snap *snap, const struct snap_conn *c
     return proc == SNAP_NONE ? "-" : snap->procs[proc].program;
 }
 
-static uint64_t text_key(const char *text) {
-    uint64_t key = 0;
-    for (; *text; text++) key = map_mix(key, (unsigned char)*text);
-    return key;
-}
-
 static struct series *find_series(struct table *table, const char *program, const struct snap_conn *conn,
                                   bool by_peer) {
-    uint64_t key = map_mix(text_key(program), conn->state);
+    uint64_t key = map_mix(map_mix_text(0, program), conn->state);
     if (by_peer) key = map_mix(key, snap_addr_key(&conn->peer.addr));
     uint32_t at = map_get(&table->map, key);
     if (at != MAP_NONE) return &table->series[at];

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "inspect/linux_procfs.h"
+#include "inspect/say.h"
 
 static void links_name_sockets_sets_and_rings(void **state) {
     (void)state;
@@ -84,7 +85,7 @@ static void limits_tell_descriptors(void **state) {
 static void check_clean(const char *text, const char *expected) {
     char copy[64];
     snprintf(copy, sizeof copy, "%s", text);
-    procfs_clean(copy);
+    say_clean_line(copy);
     assert_string_equal(copy, expected);
 }
 
