@@ -242,6 +242,10 @@ static const struct row rows[] = {
     /* Timers. */
     TCP(rto_initial, UNIT_MS, "net.inet.tcp.rexmit_initial", 1, MAX_HOUR_MS, 1000, 1000, 1000,
         "The retransmission timeout before the first measurement (RFC 6298).")
+    TCP(rto_rule, UNIT_COUNT, "lastack.tcp_rto_rule", 0, 1, RTO_LINUX, RTO_RFC, RTO_RFC,
+        "The timeout is no shorter than rto_min (0, RFC 6298), or than a round trip and rto_min (1, Linux).")
+    TCP(clock_resolution, UNIT_US, "lastack.clock_resolution_us", 0, 1000000, 1, 1, 1,
+        "Resolution of the times that the stack is given; what is closer together is the same time.")
     TCP(rto_min, UNIT_US, "net.ipv4.tcp_rto_min_us", 1, MAX_HOUR_MS * INT64_C(1000), 200000, 30000, 1000000,
         "The shortest retransmission timeout.")
     TCP(rto_max, UNIT_MS, "net.ipv4.tcp_rto_max_ms", 1, MAX_HOUR_MS, 120000, 64000, 60000,
@@ -281,8 +285,16 @@ static const struct row rows[] = {
     TCP(icmp_opening, UNIT_COUNT, "lastack.tcp_icmp_opening", 0, 2, ICMP_OPENING_ANY, ICMP_OPENING_BSD,
         ICMP_OPENING_HARD,
         "Which ICMP errors end SYN_SENT: all (0), FreeBSD's choice (1), port and protocol unreachable and prohibited (2).")
-    TCP(congestion, UNIT_COUNT, "lastack.tcp_congestion_control", 0, 0, 0, 0, 0,
-        "The congestion control of new connections: NewReno (0).")
+    TCP(congestion, UNIT_COUNT, "lastack.tcp_congestion_control", 0, 2, 1, 1, 1,
+        "The congestion control of new connections: NewReno (0), CUBIC (1), BBR (2).")
+    TCP(tlp, UNIT_BOOL, "lastack.tcp_tlp", 0, 1, 1, 1, 1,
+        "A tail loss probe goes before the timeout (RFC 8985, 7).")
+    TCP(frto, UNIT_BOOL, "lastack.tcp_frto", 0, 1, 1, 1, 1,
+        "After a timeout it is found out whether anything was lost at all (RFC 5682).")
+    TCP(idle_restart, UNIT_BOOL, "net.ipv4.tcp_slow_start_after_idle", 0, 1, 1, 1, 1,
+        "The congestion window begins small again after a pause (RFC 5681, 4.1).")
+    TCP(pacing, UNIT_BOOL, "lastack.tcp_pacing", 0, 1, 0, 0, 0,
+        "Data leaves spread over the round trip, whatever the congestion control.")
 
     /* IP. */
     IP(ttl, UNIT_COUNT, "net.ipv4.ip_default_ttl", 1, 255, 64, 64, 64,

@@ -34,6 +34,7 @@ enum la_timer {
     LA_TIMER_DELACK,     /* RFC 9293, 3.8.6.3. */
     LA_TIMER_USER,       /* RFC 5482: nothing acknowledged for too long. */
     LA_TIMER_LINGER,     /* SO_LINGER {1,n}. */
+    LA_TIMER_PACE,       /* Pacing lets the next segment go. */
     LA_TIMER_FIN_WAIT_2, /* Owner gone, waiting for the peer's FIN. */
     LA_TIMER_TIME_WAIT,  /* 2 MSL. */
     LA_NTIMERS,

@@ -1,30 +1,30 @@
-/* What an ACK acknowledges: SND.UNA moves, storage is given back, the round trip is measured, recovery and congestion
- * control are told, timers follow, and the peer's window is taken over. RFC 9293, 3.10.7.4, fifth. */
+/* What an ACK acknowledges: SND.UNA moves, storage is given back, round trips are measured, recovery and congestion
+ * control are told (the order is in engine.h), timers follow, and the peer's window is taken over. RFC 9293, 3.10.7.4,
+ * fifth. */
 #include "tcp/conn.h"
 
-/* A sample from the segment being timed, or from the echoed timestamp when that segment was sent again (RFC 6298, 3;
- * RFC 7323, 4.2). */
-static bool measure(struct tcp_conn *c, const struct tcp_in *in, seq ack) {
-    la_time now = c->tcp->env->now;
+/* The round trip that the ACK measures: of the first segment that it acknowledges and that was sent once; of one that
+ * is SACKed; or, when all was sent again, by the echoed timestamp (RFC 6298, 3; RFC 7323, 4.2). */
+static bool measure(struct tcp_conn *c, const struct tcp_in *in, const struct tcp_acked *a) {
     const struct tcp_options *o = &in->seg.opt;
-    if (c->is.rtt_timing && seq_geq(ack, c->rtt_seq)) {
-        tcp_rtt_sample(c, now - c->rtt_at);
-        c->is.rtt_timing = 0;
-        return true;
-    }
-    if (c->backoff && c->is.ts_on && o->has_ts && o->ts_ecr) {
+    uint32_t rtt = a->rtt_us ? a->rtt_us : a->sack_rtt_us;
+    uint32_t shortest = a->last_rtt_us ? a->last_rtt_us : a->last_sack_rtt_us;
+    if (shortest) tcp_rtt_note_min(c, shortest);
+    if (!rtt && a->advanced && c->is.ts_on && o->has_ts && o->ts_ecr) {
         uint32_t ms = tcp_clock_ms(c->tcp) + c->ts_offset - o->ts_ecr;
-        if (ms < 60u * 60 * 1000) {
-            tcp_rtt_sample(c, (la_time)ms * LA_MS);
-            return true;
-        }
+        if (ms < 60u * 60 * 1000) rtt = ms ? ms * 1000 : 1000;
     }
-    return false;
+    if (!rtt) return false;
+    tcp_rtt_sample(c, rtt * LA_US);
+    return true;
 }
 
 void tcp_ack_syn(struct tcp_conn *c, seq ack) {
-    if (c->is.rtt_timing) tcp_rtt_sample(c, c->tcp->env->now - c->rtt_at);
-    c->is.rtt_timing = 0;
+    if (c->opened_at != LA_NEVER) {
+        la_time rtt = c->tcp->env->now - c->opened_at;
+        tcp_rtt_sample(c, rtt);
+        tcp_rtt_note_min(c, rtt / LA_US < UINT32_MAX / 8 ? (uint32_t)(rtt / LA_US) : UINT32_MAX / 8);
+    }
     c->snd_una = ack;
     c->snd_nxt = seq_max(c->snd_nxt, ack);
     c->snd_wl2 = ack;
@@ -33,13 +33,14 @@ void tcp_ack_syn(struct tcp_conn *c, seq ack) {
     tcp_timer_stop(c, LA_TIMER_USER);
 }
 
-/* RFC 9293, 3.10.7.4: SND.WL1 and SND.WL2 keep an old segment from bringing back an old window. */
-static void window_update(struct tcp_conn *c, const struct tcp_in *in) {
+/* RFC 9293, 3.10.7.4: SND.WL1 and SND.WL2 keep an old segment from bringing back an old window. Whether the window is
+ * another one. */
+static bool window_update(struct tcp_conn *c, const struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
-    if (seq_lt(s->ack, c->snd_una)) return; /* Its right edge is not counted from here. */
+    if (seq_lt(s->ack, c->snd_una)) return false; /* Its right edge is not counted from here. */
     bool newer = seq_lt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_leq(c->snd_wl2, s->ack));
-    if (!newer) return;
-    bool grew = in->wnd > c->snd_wnd;
+    if (!newer) return false;
+    bool grew = in->wnd > c->snd_wnd, other = in->wnd != c->snd_wnd;
     c->snd_wnd = in->wnd;
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
@@ -50,10 +51,11 @@ static void window_update(struct tcp_conn *c, const struct tcp_in *in) {
         c->backoff = 0;
     }
     if (grew || seq_lt(c->snd_nxt, c->snd_end)) tcp_mark(c, MARK_SEND);
+    return other;
 }
 
-/* RFC 5681, 2: an ACK that says nothing but "something else has arrived". With SACK blocks it says so whatever its
- * window; the answer to a window probe says something else. */
+/* RFC 5681, 2: an ACK that says nothing but "something else has arrived". The answer to a window probe says something
+ * else. */
 static bool is_duplicate(const struct tcp_conn *c, const struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
     return seq_eq(s->ack, c->snd_una) && seq_lt(c->snd_una, c->snd_max) && s->data.len == 0 && !(s->flags & TCP_FIN) &&
@@ -78,11 +80,8 @@ static void advance(struct tcp_conn *c, seq ack) {
     c->snd_nxt = seq_max(c->snd_nxt, ack);
     c->snd_small = seq_max(c->snd_small, seq_min(ack, c->snd_end)); /* Never 2^31 behind. */
     c->bytes_out += bytes;
-    c->backoff = 0;
     c->soft_error = 0;
     c->unacked_since = tcp_clock_ms(c->tcp);
-    tcp_timer_rexmit(c);
-    tcp_room_event(c);
 }
 
 /* Our FIN is acknowledged. FIN_WAIT_1 waits for the end of the segment, because a FIN in it leads straight to TIME_WAIT
@@ -100,22 +99,74 @@ static enum tcp_verdict our_fin_acked(struct tcp_conn *c, const struct tcp_in *i
     return GO_ON;
 }
 
+/* Numbers of sequence that follow SND.UNA, so that after 2^31 bytes they do not seem to lie ahead. */
+static void follow(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    seq floor = seq_sub(c->snd_una, 1);
+    if (e->phase == CC_OPEN || e->phase == CC_DISORDER) e->high_seq = seq_max(e->high_seq, floor);
+    e->fack = seq_max(e->fack, c->snd_una);
+    e->lost_hint = seq_max(e->lost_hint, c->snd_una);
+    if (!e->undo_armed) e->undo_marker = c->snd_una;
+    if (!e->tlp_out) e->tlp_end = c->snd_una;
+    if (seq_lt(e->rack.end, floor)) e->rack.end = floor;
+}
+
+static struct tcp_acked begin(const struct tcp_conn *c, const struct tcp_in *in) {
+    const struct tcp_engine *e = &c->eng;
+    return (struct tcp_acked){.ack = in->seg.ack,
+                              .prior_una = c->snd_una,
+                              .prior_fack = e->sacked_out ? e->fack : c->snd_una,
+                              .prior_in_flight = tcp_in_flight(c),
+                              .prior_delivered = e->delivered,
+                              .prior_lost = e->lost,
+                              .plain = !in->seg.data.len && !(in->seg.flags & TCP_FIN),
+                              .ece = tcp_ecn_echoed(c, in)};
+}
+
+/* The retransmission timer begins anew when SND.UNA moves, and when what was sent after the first segment is SACKed:
+ * that one is about to be repaired, not to time out. */
+static void timers(struct tcp_conn *c, const struct tcp_acked *a) {
+    const struct tcp_engine *e = &c->eng;
+    bool later_sacked = a->sack_rtt_us && e->sent.count &&
+                        a->sack_rtt_us * LA_US > c->tcp->env->now - sent_at(&e->sent, 0)->at;
+    if (a->advanced || later_sacked) tcp_timer_rexmit(c);
+}
+
+/* The engine's part, once the records know what the ACK says. */
+static void engine(struct tcp_conn *c, const struct tcp_in *in, struct tcp_acked *a) {
+    bool measured = measure(c, in, a);
+    if (a->advanced && !measured) tcp_rtt_keep_backoff(c);
+    if (a->advanced) c->backoff = 0;
+    tcp_rack_window(c, a);
+    timers(c, a);
+    tcp_tlp_ack(c, a);
+    tcp_recover_ack(c, a);
+    follow(c);
+    tcp_rate_finish(c, a);
+    if (a->rate.acked || a->rate.lost || a->ece) tcp_cwnd_ack(c, a);
+    c->eng.new_only = a->new_only;
+    if (c->eng.lost_out || seq_lt(c->snd_nxt, c->snd_end)) tcp_mark(c, MARK_SEND);
+}
+
 enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in) {
     seq ack = in->seg.ack;
+    struct tcp_acked a = begin(c, in);
     tcp_keepalive_heard(c);
-    if (seq_leq(ack, c->snd_una)) {
-        bool duplicate = is_duplicate(c, in);
-        window_update(c, in);
-        if (duplicate) {
-            env_count(c->tcp->env, LA_C_DUP_ACKS_IN);
-            tcp_recover_dupack(c);
-        }
-        return GO_ON;
+    a.duplicate = is_duplicate(c, in);
+    if (a.duplicate) env_count(c->tcp->env, LA_C_DUP_ACKS_IN);
+    a.advanced = seq_gt(ack, c->snd_una);
+    tcp_undo_note(c, in);
+    if (!a.advanced && window_update(c, in)) a.plain = false;
+    tcp_sack_input(c, in, &a);
+    if (a.dsack) a.duplicate = false;
+    if (a.advanced) {
+        tcp_score_acked(c, &a);
+        advance(c, ack);
+        if (window_update(c, in)) a.plain = false;
     }
-    if (!measure(c, in, ack)) tcp_rtt_keep_backoff(c);
-    tcp_recover_ack(c, ack, seq_len(c->snd_una, ack));
-    advance(c, ack);
-    window_update(c, in);
+    engine(c, in, &a);
+    if (!a.advanced) return GO_ON;
+    tcp_room_event(c);
     if (seq_lt(c->snd_nxt, c->snd_end) || (c->is.fin_queued && seq_leq(c->snd_nxt, c->snd_end))) tcp_mark(c, MARK_SEND);
     return tcp_fin_acked(c) ? our_fin_acked(c, in) : GO_ON;
 }

@@ -20,6 +20,9 @@ struct tcp_conn *tcp_conn_new(struct tcp *tcp) {
     c->rcvbuf = tcp->params.rcvbuf;
     c->sndbuf = tcp->params.sndbuf;
     c->linger2_s = 0;
+    c->opened_at = LA_NEVER;
+    sent_init(&c->eng.sent);
+    c->eng.cc.ops = cc_at(tcp->params.congestion);
     tcp_rtt_init(c);
     return c;
 }
@@ -36,6 +39,8 @@ void tcp_conn_free(struct tcp_conn *c) {
     buffer_clear(&c->snd, &tcp->slabs);
     buffer_clear(&c->rcv, &tcp->slabs);
     ranges_free(&c->ooo, tcp->env);
+    tcp_score_clear(c);
+    tcp_cwnd_free(c);
     tcp->count[c->is.detached ? LA_CLOSED : c->state]--;
     pool_put(&tcp->conns, tcp_conn_index(c));
 }
@@ -103,6 +108,8 @@ static void let_go(struct tcp_conn *c) {
     ranges_free(&c->ooo, c->tcp->env);
     if (list_linked(&c->out)) list_remove(&c->out);
     c->marks = 0;
+    tcp_score_clear(c);
+    tcp_cwnd_free(c);
     c->snd_una = c->snd_nxt = c->snd_max = c->snd_end;
     tcp_timer_stop_all(c);
     tcp_unhash(c);
@@ -164,5 +171,6 @@ void tcp_check(const struct tcp_conn *c) {
     bool unacked = seq_lt(c->snd_una, c->snd_max);
     ASSERT(!unacked || !tcp_synchronized(c) || c->timer_at[LA_TIMER_RETRANSMIT] != LA_NEVER ||
            c->timer_at[LA_TIMER_PERSIST] != LA_NEVER || c->marks);
-    ASSERT(!tcp_synchronized(c) || c->cwnd >= 1);
+    ASSERT(!tcp_synchronized(c) || c->eng.cc.cwnd >= 1);
+    if (tcp_synchronized(c)) tcp_score_check(c);
 }

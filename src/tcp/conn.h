@@ -13,6 +13,7 @@
 #include "base/seq.h"
 #include "base/table.h"
 #include "base/wheel.h"
+#include "tcp/engine.h"
 #include "tcp/tcp.h"
 #include "wire/tcp.h"
 
@@ -20,7 +21,7 @@
 enum tcp_marks {
     MARK_ACK = 1,        /* Send an ACK now, with data if there is any. */
     MARK_SEND = 2,       /* Look whether data, SYN or FIN may go. */
-    MARK_REXMIT = 4,     /* Send the segment at snd_una again, whatever cwnd says. */
+    MARK_TLP = 4,        /* Send a tail loss probe, whatever cwnd says (RFC 8985, 7.3). */
     MARK_PROBE = 8,      /* Send one byte into a zero window. */
     MARK_KEEPALIVE = 16, /* Send a keepalive probe. */
     MARK_CHALLENGE = 32, /* The ACK is a challenge (RFC 5961): nothing goes with it. */
@@ -57,8 +58,6 @@ struct tcp_flags_conn {
     unsigned dsack : 1;       /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
     unsigned burst : 1;       /* A full segment of new data has just gone. */
     unsigned more : 1;        /* The last send had MSG_MORE: what does not fill a segment waits. */
-    unsigned in_recovery : 1;
-    unsigned rtt_timing : 1; /* rtt_seq and rtt_at are being measured. */
     /* Options. */
     unsigned nodelay : 1, cork : 1, keepalive : 1, reuseaddr : 1, v6only : 1, linger_on : 1;
     unsigned rcvbuf_set : 1, sndbuf_set : 1;
@@ -94,12 +93,11 @@ struct tcp_conn {
     uint8_t snd_wscale, rcv_wscale;
     uint8_t probes;       /* Unanswered keepalive or window probes. */
     uint8_t backoff;      /* Of the retransmission or persist timer. */
-    uint8_t dupacks;      /* In a row, from the peer. */
     uint8_t dupacks_owed; /* Segments beyond the gap that no ACK has answered yet. */
     struct tcp_flags_conn is;
     /* … the send sequence space (RFC 9293, 3.3.1) … */
     seq snd_una, snd_nxt;
-    seq snd_max; /* Highest ever sent + 1; snd_nxt goes back after a timeout. */
+    seq snd_max; /* Highest ever sent + 1: beyond snd_nxt while a window probe is out. */
     seq snd_end; /* Behind the last byte the user gave. */
     seq snd_wl1, snd_wl2;
     uint32_t snd_wnd; /* Bytes. */
@@ -116,14 +114,14 @@ struct tcp_conn {
     uint32_t segs_in;
 
     /* Round trip and congestion. */
-    uint32_t cwnd, ssthresh;             /* bytes */
-    uint32_t cc_acked;                   /* Bytes acknowledged towards the next increase. */
+    struct tcp_engine eng;
     seq ecn_recover;                     /* One reduction for what was sent before it (RFC 3168, 6.1.2). */
-    seq recover;                         /* RFC 6582. */
     uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet. */
-    seq rtt_seq;
+    uint32_t mdev_us, mdev_max_us;       /* Linux's estimator: rttvar_us is the largest of a round trip. */
+    seq rtt_seq;                         /* … which ends when this is acknowledged. */
     uint32_t ts_offset;
-    la_time rtt_at;
+    la_time opened_at; /* When the SYN or SYN+ACK went, for its round trip; LA_NEVER: it is ambiguous. */
+    uint64_t max_pacing_rate; /* SO_MAX_PACING_RATE, bytes/s; 0: none. */
     uint32_t unacked_since; /* When the peer last moved snd_una or all was acknowledged, tcp_clock_ms. */
     uint32_t data_at;       /* When its latest data came, tcp_clock_ms. */
 
@@ -138,7 +136,6 @@ struct tcp_conn {
     uint16_t zone;            /* The interface of a link-local peer + 1, or 0. */
     uint8_t unacked_segments; /* Full segments received since the last ACK sent. */
     uint8_t quickacks;        /* Left. */
-    uint8_t limited;          /* Segments that limited transmit allows (RFC 3042). */
     uint8_t ttl, tos;         /* ttl 0: the default. */
     uint8_t soft_error;       /* What ICMP said last (RFC 5461), for the end by timeout. */
     uint8_t challenge_count;  /* In the second of … */
@@ -331,7 +328,9 @@ struct tcp_plan {
     seq seq;
     uint32_t len;
     uint16_t flags;
-    bool silent; /* A probe: sequence variables stay. */
+    bool silent;        /* A probe: sequence variables stay. */
+    bool tlp;           /* A tail loss probe. */
+    struct sent *again; /* What is sent again, or NULL. */
 };
 bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan);
 seq tcp_send_bare_seq(const struct tcp_conn *c);
@@ -341,6 +340,8 @@ uint32_t tcp_send_mss(const struct tcp_conn *c);
 /* Takes the MSS from the peer's offer, the path and TCP_MAXSEG. */
 void tcp_send_mss_update(struct tcp_conn *c);
 uint32_t tcp_sndbuf(const struct tcp_conn *c);
+/* Whether there is something to send that never was, and the peer's window lets it go. */
+bool tcp_send_has_new(const struct tcp_conn *c);
 
 /* ecn.c */
 /* Whether a SYN asks for ECN. */
@@ -354,6 +355,8 @@ void tcp_ecn_sent(struct tcp_conn *c, const struct tcp_plan *plan);
 /* The congestion window was reduced: the peer is told, and the same window of data does not count again. */
 void tcp_ecn_reduced(struct tcp_conn *c);
 void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in);
+/* Whether the ACK echoes congestion that counts: not yet answered by a reduction. */
+bool tcp_ecn_echoed(const struct tcp_conn *c, const struct tcp_in *in);
 
 /* output.c: the only sender. */
 struct tcp_reply {
@@ -378,31 +381,29 @@ void tcp_reply_conn(struct tcp_conn *c, uint16_t flags);
 /* rtt.c */
 void tcp_rtt_init(struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, la_time rtt);
+/* A round trip of `us`, for the least one of the last minutes. */
+void tcp_rtt_note_min(struct tcp_conn *c, uint32_t us);
+/* The least one, 1 at least; 0: no sample yet. */
+uint32_t tcp_min_rtt(const struct tcp_conn *c);
 void tcp_rtt_keep_backoff(struct tcp_conn *c);
 /* The current timeout, backoff included. */
 la_time tcp_rto(const struct tcp_conn *c);
 /* RFC 6298, 5.5: a timeout doubled `backoff` times, bounded; `measured`: it comes from a round trip. */
 la_time tcp_rto_backed_off(const struct tcp *tcp, la_time rto, unsigned backoff, bool measured);
 
-/* recover.c and cc.c */
-void tcp_recover_dupack(struct tcp_conn *c);
-/* `acked` bytes left the network; called before snd_una moves. */
-void tcp_recover_ack(struct tcp_conn *c, seq ack, uint32_t acked);
-void tcp_recover_timeout(struct tcp_conn *c);
-/* The path takes smaller packets than were sent: send again, without taking it for congestion. */
-void tcp_recover_mtu(struct tcp_conn *c);
-void tcp_cc_init(struct tcp_conn *c);
-void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
-/* Before the first data after everything was acknowledged. */
-void tcp_cc_restart(struct tcp_conn *c);
-/* ssthresh after a loss, by the chosen algorithm. */
-uint32_t tcp_cc_ssthresh(const struct tcp_conn *c);
-
 /* timer.c, persist.c, keepalive.c */
 void tcp_timer_set(struct tcp_conn *c, enum la_timer timer, la_time at);
 void tcp_timer_stop(struct tcp_conn *c, enum la_timer timer);
 void tcp_timer_stop_all(struct tcp_conn *c);
+/* The retransmission timer begins anew, or stops: something is acknowledged. */
 void tcp_timer_rexmit(struct tcp_conn *c);
+/* New data has gone; `first`: nothing was in flight. */
+void tcp_timer_sent(struct tcp_conn *c, bool first);
+/* The timer for something else than the timeout. */
+void tcp_timer_rexmit_as(struct tcp_conn *c, enum rexmit_kind kind, la_time at);
+/* The timeout again, counted from when the first segment in flight was sent. */
+void tcp_timer_rto(struct tcp_conn *c);
+la_time tcp_timer_rto_at(const struct tcp_conn *c);
 void tcp_timer_fire(struct tcp_conn *c);
 void tcp_timer_user(struct tcp_conn *c);
 /* Nobody answers: the end, with the latest ICMP error if there was one. GONE. */

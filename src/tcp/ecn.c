@@ -61,11 +61,8 @@ void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in) {
         c->is.ecn_echo = 1;
     }
     c->ecn_recover = seq_max(c->ecn_recover, seq_sub(c->snd_una, 1)); /* Never 2^31 behind. */
-    bool news = s->flags & TCP_ECE && seq_gt(s->ack, c->ecn_recover) && !c->is.in_recovery;
-    if (!news) return;
-    c->ssthresh = tcp_cc_ssthresh(c);
-    c->cwnd = c->ssthresh;
-    c->cc_acked = 0;
-    tcp_ecn_reduced(c);
-    env_count(c->tcp->env, LA_C_ECN_REDUCTIONS);
+}
+
+bool tcp_ecn_echoed(const struct tcp_conn *c, const struct tcp_in *in) {
+    return c->is.ecn_on && in->seg.flags & TCP_ECE && seq_gt(in->seg.ack, c->ecn_recover);
 }

@@ -32,8 +32,9 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->rcv_wnd = seq_diff(c->rcv_adv, c->rcv_nxt) > 0 ? seq_len(c->rcv_nxt, c->rcv_adv) : 0;
     info->iss = c->iss.n;
     info->irs = c->irs.n;
-    info->cwnd = c->cwnd;
-    info->ssthresh = c->ssthresh;
+    info->cwnd = c->eng.cc.cwnd * tcp_send_mss(c);
+    uint64_t ssthresh = (uint64_t)c->eng.cc.ssthresh * tcp_send_mss(c);
+    info->ssthresh = c->eng.cc.ssthresh >= CC_INFINITE || ssthresh > UINT32_MAX ? UINT32_MAX : (uint32_t)ssthresh;
     info->mss = c->mss;
     info->timestamps = c->is.ts_on;
     info->sack = c->is.sack_on;

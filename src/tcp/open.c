@@ -6,7 +6,8 @@ void tcp_open_send(struct tcp_conn *c, seq iss) {
     c->iss = iss;
     c->snd_una = c->snd_nxt = c->snd_max = iss;
     c->snd_end = c->snd_small = seq_add(iss, 1);
-    c->recover = c->ecn_recover = iss;
+    c->ecn_recover = iss;
+    tcp_recover_init(c, iss);
     c->snd_wl2 = iss;
     c->ts_offset = tcp_ts_offset(c->tcp, &c->key);
     c->rcv_wscale = tcp_recv_wscale(c);
@@ -59,9 +60,9 @@ void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
 
 void tcp_open_done(struct tcp_conn *c) {
     c->quickacks = c->tcp->params.quickacks;
-    tcp_cc_init(c);
+    tcp_cwnd_init(c);
     if (c->backoff) { /* The SYN or SYN+ACK was lost: RFC 5681, 3.1; RFC 6298, 5.7. */
-        c->cwnd = tcp_send_mss(c);
+        c->eng.cc.cwnd = 1;
         if (!c->srtt_us && c->rto_us < RTO_AFTER_LOST_SYN_US) c->rto_us = RTO_AFTER_LOST_SYN_US;
     }
     c->backoff = 0;

@@ -133,6 +133,7 @@ static bool output_conn(struct tcp_conn *c, struct la_packet *out) {
     struct tcp_plan plan;
     while (tcp_send_plan(c, &plan))
         if (build(c, &plan, out)) return true;
+    if (tcp_synchronized(c)) tcp_cwnd_validate(c);
     return false;
 }
 

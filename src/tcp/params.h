@@ -34,6 +34,12 @@ enum icmp_opening_rule {
     ICMP_OPENING_HARD, /* RFC 1122, 4.2.3.9: hard errors only. */
 };
 
+/* How the timeout follows from the round trips. */
+enum rto_rule {
+    RTO_RFC,   /* RFC 6298: no less than rto_min. */
+    RTO_LINUX, /* A round trip and rto_min more at least. */
+};
+
 /* What a SYN says about ECN (RFC 3168, 6.1.1). */
 enum ecn_rule {
     ECN_OFF,
@@ -95,6 +101,8 @@ struct tcp_params {
 
     /* Timers. */
     la_time rto_initial, rto_min, rto_max;
+    uint8_t rto_rule;         /* enum rto_rule */
+    la_time clock_resolution; /* Of the times that the stack is given: what is closer is the same. */
     la_time rto_slop;        /* Added to every timeout but the very first (FreeBSD). */
     la_time delack;          /* Longest delay of an ACK. */
     uint8_t delack_segments; /* An ACK at least every so many full segments. */
@@ -113,6 +121,10 @@ struct tcp_params {
     bool icmp_may_rst;    /* ICMP errors may end a connection that is opening … */
     uint8_t icmp_opening; /* … these: enum icmp_opening_rule. */
     uint8_t congestion;   /* Index into the table of cc.h. */
+    bool tlp;             /* Tail loss probes (RFC 8985, 7). */
+    bool frto;            /* RFC 5682. */
+    bool idle_restart;    /* After a pause the window begins small again (RFC 5681, 4.1). */
+    bool pacing;          /* Data leaves spread over the round trip, whatever the algorithm. */
 };
 
 #endif

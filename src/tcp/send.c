@@ -21,7 +21,7 @@ uint32_t tcp_send_mss(const struct tcp_conn *c) {
 uint32_t tcp_sndbuf(const struct tcp_conn *c) {
     const struct tcp_params *params = &c->tcp->params;
     if (c->is.sndbuf_set || c->sndbuf >= params->sndbuf_max) return c->sndbuf;
-    uint64_t want = 2ull * c->cwnd;
+    uint64_t want = 2ull * c->eng.cc.cwnd * tcp_send_mss(c);
     if (want > params->sndbuf_max) want = params->sndbuf_max;
     return want > c->sndbuf ? (uint32_t)want : c->sndbuf;
 }
@@ -47,14 +47,36 @@ static bool plan_opening(struct tcp_conn *c, struct tcp_plan *plan) {
     return false;
 }
 
-/* The first segment that the peer lacks. */
-static bool plan_again(struct tcp_conn *c, struct tcp_plan *plan) {
-    if (!seq_lt(c->snd_una, c->snd_max) || seq_gt(c->snd_una, c->snd_end)) return false;
-    uint32_t sent = seq_len(c->snd_una, seq_min(c->snd_max, c->snd_end)), mss = tcp_send_mss(c);
-    uint32_t len = sent < mss ? sent : mss;
-    uint16_t flags = data_flags(c, c->snd_una, len);
-    if (!len && !(flags & TCP_FIN)) return false;
-    return plan_is(plan, c->snd_una, len, flags, false);
+/* A segment in flight, once more. Beyond the window only the first may go: it asks about the window, too. */
+static bool plan_again(struct tcp_conn *c, struct tcp_plan *plan, struct sent *s) {
+    struct sent_queue *q = &c->eng.sent;
+    uint32_t mss = tcp_send_mss(c), i = (uint32_t)(s - q->at) - q->first;
+    bool first = (i & (q->cap - 1)) == 0, fin = seq_gt(s->to, c->snd_end);
+    uint32_t len = seq_len(s->from, s->to) - (fin ? 1 : 0);
+    if (!first && seq_gt(s->to, seq_add(c->snd_una, c->snd_wnd))) return false;
+    if (len > mss) { /* The path takes less than when it was sent. */
+        seq from = s->from;
+        if (!sent_split(q, c->tcp->env, i & (q->cap - 1), seq_add(from, mss))) return false;
+        tcp_score_split(c, sent_at(q, sent_find(q, from)));
+        s = sent_at(q, sent_find(q, from));
+        len = mss;
+        fin = false;
+    }
+    uint16_t flags = data_flags(c, s->from, len) & (uint16_t)~TCP_FIN;
+    *plan = (struct tcp_plan){.seq = s->from, .len = len, .again = s};
+    plan->flags = (uint16_t)(fin ? flags | TCP_FIN : flags);
+    return true;
+}
+
+/* The next lost segment, as far as the congestion window lets it. */
+static bool plan_lost(struct tcp_conn *c, struct tcp_plan *plan) {
+    struct sent *s = tcp_score_next_lost(c);
+    if (!s) return false;
+    if (tcp_in_flight(c) >= c->eng.cc.cwnd) {
+        c->eng.held_back = true;
+        return false;
+    }
+    return plan_again(c, plan, s);
 }
 
 /* RFC 9293, 3.8.6.1: one byte of new data into a window that is closed; when only the FIN is left, the FIN is the
@@ -66,21 +88,35 @@ static bool plan_probe(struct tcp_conn *c, struct tcp_plan *plan) {
     if (len > (c->snd_wnd ? c->snd_wnd : 1)) len = c->snd_wnd ? c->snd_wnd : 1;
     if (len > mss) len = mss;
     if (!len && !c->is.fin_queued) return false;
-    return plan_is(plan, c->snd_una, len, data_flags(c, c->snd_una, len), c->snd_wnd == 0);
+    bool silent = c->snd_wnd == 0 || c->eng.sent.count || !sent_room(&c->eng.sent, c->tcp->env, 1);
+    return plan_is(plan, c->snd_una, len, data_flags(c, c->snd_una, len), silent);
 }
 
 /* How many bytes both windows let go beyond snd_nxt. */
-static uint32_t usable(const struct tcp_conn *c) {
-    uint32_t cwnd = c->cwnd + (uint32_t)c->limited * tcp_send_mss(c);
-    uint32_t wnd = c->snd_wnd < cwnd ? c->snd_wnd : cwnd;
-    uint32_t flight = seq_len(c->snd_una, c->snd_nxt);
-    return wnd > flight ? wnd - flight : 0;
+static uint32_t usable(struct tcp_conn *c, uint32_t mss) {
+    seq edge = seq_add(c->snd_una, c->snd_wnd);
+    uint32_t wnd = seq_gt(edge, c->snd_nxt) ? seq_len(c->snd_nxt, edge) : 0, in_flight = tcp_in_flight(c);
+    if (in_flight >= c->eng.cc.cwnd) {
+        if (wnd) c->eng.held_back = true;
+        return 0;
+    }
+    uint64_t cwnd = (uint64_t)(c->eng.cc.cwnd - in_flight) * mss;
+    return wnd < cwnd ? wnd : (uint32_t)cwnd;
 }
+
+bool tcp_send_has_new(const struct tcp_conn *c) {
+    bool waits = seq_lt(c->snd_nxt, c->snd_end) || (c->is.fin_queued && seq_eq(c->snd_nxt, c->snd_end));
+    return waits && seq_lt(c->snd_nxt, seq_add(c->snd_una, c->snd_wnd));
+}
+
+/* Records cost more than tiny segments carry: a sender of such waits for ACKs. */
+static bool too_many_small(const struct tcp_conn *c) { return c->eng.sent.count >= 64 + tcp_sndbuf(c) / 256; }
 
 /* Whether a segment of `len` bytes, of `left` that wait, is worth sending. */
 static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t mss) {
     if (len == 0) return false;
     if (len == mss || seq_lt(c->snd_nxt, c->snd_max)) return true;
+    if (too_many_small(c)) return false;
     if (len == left && c->is.fin_queued) return true;
     if (c->is.cork || c->is.more) return false;
     if (len == left) return c->is.nodelay || seq_leq(c->snd_small, c->snd_una);
@@ -96,20 +132,54 @@ static bool ends_burst(const struct tcp_conn *c, uint32_t len, uint32_t left, ui
 
 static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
     if (seq_gt(c->snd_nxt, c->snd_end)) return false;
-    uint32_t left = seq_len(c->snd_nxt, c->snd_end), mss = tcp_send_mss(c), may = usable(c);
+    uint32_t left = seq_len(c->snd_nxt, c->snd_end), mss = tcp_send_mss(c), may = left ? usable(c, mss) : 0;
     uint32_t len = left < mss ? left : mss;
     if (len > may) len = may;
     bool fin_alone = left == 0 && c->is.fin_queued && (c->snd_wnd > 0 || seq_lt(c->snd_una, c->snd_nxt));
-    if (fin_alone || worth_sending(c, len, left, mss)) {
+    bool go = (fin_alone || worth_sending(c, len, left, mss)) && sent_room(&c->eng.sent, c->tcp->env, 1);
+    if (go) {
         uint16_t flags = data_flags(c, c->snd_nxt, len);
         if (c->is.burst && c->tcp->params.psh_bursts && ends_burst(c, len, left, may, mss)) flags |= TCP_PSH;
         c->is.burst = len == mss;
         return plan_is(plan, c->snd_nxt, len, flags, false);
     }
     c->is.burst = 0;
+    if (!left && !c->eng.held_back && c->eng.cc_begun) tcp_rate_limited(c);
     bool waits = left > 0 || c->is.fin_queued;
     if (waits && seq_eq(c->snd_una, c->snd_nxt)) tcp_persist_start(c);
     return false;
+}
+
+/* RFC 8985, 7.3: one segment of new data, or else the last one again. */
+static bool plan_tlp(struct tcp_conn *c, struct tcp_plan *plan) {
+    struct sent *last = sent_last(&c->eng.sent);
+    if (!last || c->eng.tlp_out) return false;
+    uint32_t left = seq_gt(c->snd_nxt, c->snd_end) ? 0 : seq_len(c->snd_nxt, c->snd_end), mss = tcp_send_mss(c);
+    bool fits = left && seq_leq(seq_add(c->snd_nxt, left < mss ? left : mss), seq_add(c->snd_una, c->snd_wnd));
+    if (fits && sent_room(&c->eng.sent, c->tcp->env, 1)) {
+        uint32_t len = left < mss ? left : mss;
+        plan_is(plan, c->snd_nxt, len, data_flags(c, c->snd_nxt, len), false);
+    } else if (!plan_again(c, plan, last)) {
+        return false;
+    }
+    plan->tlp = true;
+    return true;
+}
+
+/* What was lost, then what is new; while F-RTO waits for its answer, only what is new. */
+static bool plan_stream(struct tcp_conn *c, struct tcp_plan *plan) {
+    struct tcp_engine *e = &c->eng;
+    bool something = e->lost_out || tcp_send_has_new(c);
+    if (something && tcp_pace_holds(c)) {
+        tcp_timer_set(c, LA_TIMER_PACE, e->pace_at);
+        return false;
+    }
+    if (e->new_only) {
+        if (plan_data(c, plan)) return true;
+        if (seq_gt(c->snd_nxt, e->high_seq)) return false;
+        e->new_only = e->frto = false;
+    }
+    return plan_lost(c, plan) || plan_data(c, plan);
 }
 
 /* The sequence number of a segment that occupies none. After a timeout snd_nxt is behind, and what carries it could be
@@ -129,12 +199,12 @@ bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) return plan_opening(c, plan);
     if (!tcp_synchronized(c)) return false;
     unsigned marks = c->marks;
-    c->marks &= (uint8_t) ~(MARK_REXMIT | MARK_PROBE | MARK_KEEPALIVE | MARK_CHALLENGE);
-    if (marks & MARK_REXMIT && plan_again(c, plan)) return true;
+    c->marks &= (uint8_t) ~(MARK_TLP | MARK_PROBE | MARK_KEEPALIVE | MARK_CHALLENGE);
+    if (marks & MARK_TLP && plan_tlp(c, plan)) return true;
     if (marks & MARK_PROBE && plan_probe(c, plan)) return true;
     /* A duplicate ACK says nothing else, and only a bare one has room for SACK (RFC 5681, 2; RFC 2018, 4). */
     if (marks & MARK_ACK && c->dupacks_owed) return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
-    if (marks & (MARK_SEND | MARK_REXMIT) && plan_data(c, plan)) return true;
+    if (marks & MARK_SEND && plan_stream(c, plan)) return true;
     if (marks & MARK_KEEPALIVE) return plan_is(plan, seq_sub(c->snd_una, 1), 0, TCP_ACK, true);
     if (marks & MARK_ACK && fin_goes_again(c, marks))
         return plan_is(plan, seq_sub(c->snd_max, 1), 0, TCP_FIN | TCP_ACK, true);
@@ -142,18 +212,64 @@ bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     return false;
 }
 
-static void start_timing(struct tcp_conn *c, seq end) {
-    if (c->is.rtt_timing) return;
-    c->is.rtt_timing = 1;
-    c->rtt_seq = end;
-    c->rtt_at = c->tcp->env->now;
-}
-
 /* Data that goes out soon after data came is an answer: from here on, ACKs wait for the next one. */
 static void note_answer(struct tcp_conn *c) {
     const struct tcp_params *params = &c->tcp->params;
     if (!params->quickacks_end || (la_time)(tcp_clock_ms(c->tcp) - c->data_at) * LA_MS >= params->delack) return;
     c->quickacks = 0;
+}
+
+static void note_again(struct tcp_conn *c) {
+    c->retransmits++;
+    env_count(c->tcp->env, LA_C_RETRANSMITS);
+}
+
+static void syn_sent(struct tcp_conn *c, const struct tcp_plan *plan, seq end) {
+    if (seq_lt(plan->seq, c->snd_max))
+        note_again(c);
+    else
+        c->opened_at = c->tcp->env->now;
+    c->snd_nxt = seq_max(c->snd_nxt, end);
+    c->snd_max = seq_max(c->snd_max, end);
+    if (c->timer_at[LA_TIMER_RETRANSMIT] == LA_NEVER) tcp_timer_rexmit(c);
+}
+
+static void count_prr(struct tcp_conn *c) {
+    if (c->eng.phase == CC_CWR || c->eng.phase == CC_RECOVERY) c->eng.prr_out++;
+}
+
+/* The timeout counts from the latest transmission of the first segment. */
+static void sent_again(struct tcp_conn *c, const struct tcp_plan *plan) {
+    note_again(c);
+    tcp_score_sent_again(c, plan->again);
+    tcp_pace_sent(c, plan->len);
+    count_prr(c);
+    bool first = seq_eq(plan->seq, c->snd_una);
+    if (first && !plan->tlp && c->eng.rexmit != REXMIT_REORDER) tcp_timer_rto(c);
+}
+
+static void sent_new(struct tcp_conn *c, const struct tcp_plan *plan, seq end) {
+    bool first = c->eng.sent.count == 0;
+    tcp_score_sent(c, plan->seq, end);
+    c->snd_nxt = end;
+    c->snd_max = seq_max(c->snd_max, end);
+    tcp_pace_sent(c, plan->len);
+    count_prr(c);
+    if (!plan->tlp) tcp_timer_sent(c, first);
+}
+
+static void tlp_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
+    c->eng.tlp_out = true;
+    c->eng.tlp_again = plan->again != NULL;
+    c->eng.tlp_end = c->snd_nxt;
+    tcp_timer_rto(c);
+}
+
+/* Data goes: the probes' pauses are not its timeout. */
+static void stop_probing(struct tcp_conn *c) {
+    if (c->timer_at[LA_TIMER_PERSIST] != LA_NEVER) c->backoff = 0;
+    tcp_timer_stop(c, LA_TIMER_PERSIST);
+    if (c->timer_at[LA_TIMER_RETRANSMIT] == LA_NEVER) tcp_timer_rto(c);
 }
 
 /* The planned segment is on its way: sequence variables and timers follow. */
@@ -169,21 +285,17 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     }
     if (!space) return;
     if (plan->len && !plan->silent) note_answer(c);
-    if (seq_lt(plan->seq, c->snd_max)) {
-        if (!plan->silent) {
-            c->retransmits++;
-            env_count(c->tcp->env, LA_C_RETRANSMITS);
-        }
-        if (seq_gt(c->rtt_seq, plan->seq)) c->is.rtt_timing = 0; /* Karn: RFC 6298, 3. */
-    } else if (!plan->silent) {
-        start_timing(c, end);
+    if (plan->silent) {
+        c->snd_max = seq_max(c->snd_max, end);
+    } else if (syn) {
+        syn_sent(c, plan, end);
+    } else {
+        if (plan->again)
+            sent_again(c, plan);
+        else
+            sent_new(c, plan, end);
+        if (plan->tlp) tlp_sent(c, plan);
+        stop_probing(c);
     }
-    if (!plan->silent) c->snd_nxt = seq_max(c->snd_nxt, end);
-    c->snd_max = seq_max(c->snd_max, end);
-    if (plan->len && plan->len < tcp_send_mss(c)) c->snd_small = end;
-    if (plan->silent) return;
-    if (c->timer_at[LA_TIMER_PERSIST] != LA_NEVER)
-        c->backoff = 0; /* Data goes: the probes' pauses are not its timeout. */
-    tcp_timer_stop(c, LA_TIMER_PERSIST);
-    if (c->timer_at[LA_TIMER_RETRANSMIT] == LA_NEVER) tcp_timer_rexmit(c);
+    if (plan->len && plan->len < tcp_send_mss(c)) c->snd_small = seq_max(c->snd_small, end);
 }

@@ -28,7 +28,7 @@ static uint32_t send_room(struct tcp_conn *c) {
 
 static void sent_by_user(struct tcp_conn *c, uint32_t len) {
     if (seq_eq(c->snd_una, c->snd_end)) {
-        tcp_cc_restart(c);
+        tcp_cwnd_restart(c);
         c->unacked_since = tcp_clock_ms(c->tcp);
     }
     c->snd_end = seq_add(c->snd_end, len);

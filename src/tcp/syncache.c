@@ -315,11 +315,7 @@ static void adopt(struct tcp_conn *c, const struct embryo *e) {
     c->rcv_adv = seq_add(c->rcv_nxt, e->wnd);
     c->snd_nxt = c->snd_max = seq_add(e->iss, 1);
     c->retransmits = c->backoff = e->retries;
-    if (e->retries == 0) { /* The handshake is a round trip, unless SYN+ACK was repeated. */
-        c->is.rtt_timing = 1;
-        c->rtt_at = e->at;
-        c->rtt_seq = c->snd_max;
-    }
+    if (e->retries == 0) c->opened_at = e->at; /* The handshake is a round trip, unless SYN+ACK was repeated. */
 }
 
 void tcp_embryo_complete(struct tcp_conn *listener, const struct embryo *e, struct tcp_in *in) {

@@ -43,6 +43,21 @@ static la_time next_timeout(const struct tcp_conn *c) {
     return end < at ? end : at;
 }
 
+void tcp_timer_rexmit_as(struct tcp_conn *c, enum rexmit_kind kind, la_time at) {
+    c->eng.rexmit = (uint8_t)kind;
+    tcp_timer_set(c, LA_TIMER_RETRANSMIT, at);
+}
+
+la_time tcp_timer_rto_at(const struct tcp_conn *c) {
+    const struct sent_queue *q = &c->eng.sent;
+    return q->count ? sent_at(q, 0)->at + tcp_rto(c) : next_timeout(c);
+}
+
+void tcp_timer_rto(struct tcp_conn *c) {
+    la_time at = tcp_timer_rto_at(c), now = c->tcp->env->now;
+    tcp_timer_rexmit_as(c, REXMIT_RTO, at > now ? at : now + LA_US);
+}
+
 /* RFC 6298, 5.1 to 5.3: runs while something is unacknowledged, anew with every ACK that acknowledges something. */
 void tcp_timer_rexmit(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max)) {
@@ -50,8 +65,20 @@ void tcp_timer_rexmit(struct tcp_conn *c) {
         if (seq_geq(c->snd_una, c->snd_end)) tcp_timer_stop(c, LA_TIMER_USER);
         return;
     }
-    tcp_timer_set(c, LA_TIMER_RETRANSMIT, next_timeout(c));
     tcp_timer_user(c);
+    bool running = c->timer_at[LA_TIMER_RETRANSMIT] != LA_NEVER;
+    if (tcp_tlp_schedule(c, true)) return;
+    if (running && c->eng.rexmit != REXMIT_RTO)
+        tcp_timer_rto(c);
+    else
+        tcp_timer_rexmit_as(c, REXMIT_RTO, next_timeout(c));
+}
+
+void tcp_timer_sent(struct tcp_conn *c, bool first) {
+    bool running = c->timer_at[LA_TIMER_RETRANSMIT] != LA_NEVER;
+    if (first || !running || c->eng.rexmit == REXMIT_PROBE) tcp_timer_rto(c);
+    tcp_timer_user(c);
+    tcp_tlp_schedule(c, false);
 }
 
 /* How many times something is sent again before the connection ends. */
@@ -82,20 +109,32 @@ static bool handshake_over(const struct tcp_conn *c) {
            (la_time)(tcp_clock_ms(c->tcp) - c->unacked_since) * LA_MS >= limit;
 }
 
+/* The retransmission timer fires for something else than the timeout. */
+static void early(struct tcp_conn *c) {
+    bool probe = c->eng.rexmit == REXMIT_PROBE;
+    c->eng.rexmit = REXMIT_RTO;
+    if (probe)
+        tcp_tlp_timeout(c);
+    else
+        tcp_rack_timeout(c);
+}
+
 static enum tcp_verdict retransmit(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max)) return GO_ON;
+    if (c->eng.rexmit != REXMIT_RTO) return early(c), GO_ON;
     if (handshake_over(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     if (c->backoff >= tcp_retries_max(c) || tcp_orphan_overdue(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     env_count(c->tcp->env, LA_C_RTOS);
     if (c->backoff == c->tcp->params.retries1 && tcp_path_refresh(c)) tcp_send_mss_update(c); /* RFC 9293, 3.8.3 (a) */
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) {
         c->snd_nxt = c->iss;
+        c->opened_at = LA_NEVER;
         tcp_mark(c, MARK_SEND);
     } else {
         tcp_recover_timeout(c);
     }
     c->backoff++;
-    tcp_timer_set(c, LA_TIMER_RETRANSMIT, next_timeout(c));
+    tcp_timer_rexmit_as(c, REXMIT_RTO, next_timeout(c));
     return GO_ON;
 }
 
@@ -117,6 +156,11 @@ static enum tcp_verdict linger(struct tcp_conn *c) {
     return GO_ON;
 }
 
+static enum tcp_verdict pace(struct tcp_conn *c) {
+    tcp_mark(c, MARK_SEND);
+    return GO_ON;
+}
+
 static enum tcp_verdict (*const handlers[TCP_CONN_TIMERS])(struct tcp_conn *) = {
     [LA_TIMER_RETRANSMIT] = retransmit,
     [LA_TIMER_PERSIST] = tcp_persist_fire,
@@ -124,6 +168,7 @@ static enum tcp_verdict (*const handlers[TCP_CONN_TIMERS])(struct tcp_conn *) = 
     [LA_TIMER_DELACK] = delack,
     [LA_TIMER_USER] = user_timeout,
     [LA_TIMER_LINGER] = linger,
+    [LA_TIMER_PACE] = pace,
 };
 
 static void rearm(struct tcp_conn *c) {

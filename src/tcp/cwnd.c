@@ -1,0 +1,238 @@
+/* The congestion window: what the algorithm (cc.h) decides, under the rules that hold for all of them. Proportional
+ * rate reduction while a loss is repaired (RFC 9937), validation of a window that was not used (RFC 7661), the restart
+ * after a pause (RFC 5681, 4.1), and pacing.
+ *
+ * Windows count segments. An algorithm with control() decides alone. */
+#include "tcp/conn.h"
+
+struct cc_now tcp_cc_now(const struct tcp_conn *c) {
+    const struct tcp_engine *e = &c->eng;
+    return (struct cc_now){
+        .at = c->tcp->env->now,
+        .mss = tcp_send_mss(c),
+        .srtt_us = c->srtt_us,
+        .min_rtt_us = e->min_rtt.us == UINT32_MAX ? UINT32_MAX : tcp_min_rtt(c),
+        .in_flight = tcp_in_flight(c),
+        .delivered = e->delivered,
+        .lost = e->lost,
+        .snd_una = c->snd_una,
+        .snd_nxt = c->snd_nxt,
+        .phase = e->phase,
+        .initial_cwnd = c->tcp->params.initial_window,
+    };
+}
+
+/* --- Which algorithm --- */
+
+static void let_go(struct tcp_conn *c) {
+    struct cc *cc = &c->eng.cc;
+    if (cc->state) env_release(c->tcp->env, cc->state, cc->ops->state_size);
+    cc->state = NULL;
+}
+
+void tcp_cwnd_free(struct tcp_conn *c) { let_go(c); }
+
+/* Without memory for its state, an algorithm keeps to reno's rules. */
+static void begin(struct tcp_conn *c) {
+    struct cc *cc = &c->eng.cc;
+    struct cc_now now = tcp_cc_now(c);
+    if (cc->ops->state_size && !cc->state) cc->state = env_zalloc(c->tcp->env, cc->ops->state_size);
+    cc->ops->init(cc, &now);
+    c->eng.cc_begun = true;
+}
+
+int tcp_cwnd_choose(struct tcp_conn *c, unsigned algorithm) {
+    struct cc *cc = &c->eng.cc;
+    const struct cc_ops *ops = cc_at(algorithm);
+    if (!ops) return -LA_ENOENT;
+    if (ops == cc->ops) return 0;
+    let_go(c);
+    cc->ops = ops;
+    cc->pacing_rate = 0;
+    if (c->eng.cc_begun) begin(c);
+    return 0;
+}
+
+void tcp_cwnd_init(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    e->cc.cwnd = c->tcp->params.initial_window;
+    if (e->cc.ssthresh == 0) e->cc.ssthresh = CC_INFINITE;
+    e->used_at = e->sent_at = tcp_clock_ms(c->tcp);
+    e->usage_seq = c->snd_una;
+}
+
+/* --- Reductions --- */
+
+uint32_t tcp_cwnd_ssthresh_current(const struct tcp_conn *c) {
+    const struct tcp_engine *e = &c->eng;
+    uint32_t most = e->cc.cwnd / 2 + e->cc.cwnd / 4;
+    if (e->phase == CC_CWR || e->phase == CC_RECOVERY) return e->cc.ssthresh;
+    return e->cc.ssthresh > most ? e->cc.ssthresh : most;
+}
+
+uint32_t tcp_cwnd_ssthresh(struct tcp_conn *c) {
+    struct cc_now now = tcp_cc_now(c);
+    if (!c->eng.cc_begun) begin(c);
+    c->eng.cc.prior_cwnd = c->eng.cc.cwnd;
+    return c->eng.cc.ops->ssthresh(&c->eng.cc, &now);
+}
+
+void tcp_cwnd_reduce_begin(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    e->high_seq = c->snd_nxt;
+    e->tlp_out = false;
+    e->cc.count = 0;
+    e->prr_delivered = e->prr_out = 0;
+    e->prr_cwnd = e->cc.cwnd;
+    e->cc.ssthresh = tcp_cwnd_ssthresh(c);
+    tcp_ecn_reduced(c);
+}
+
+void tcp_cwnd_reduce_end(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    if (e->cc.ops->control) return;
+    if (e->cc.ssthresh < CC_INFINITE && (e->phase == CC_CWR || e->undo_armed)) e->cc.cwnd = e->cc.ssthresh;
+}
+
+/* RFC 9937: for every segment delivered, ssthresh / cwnd of one is sent while the pipe is too full; below ssthresh as
+ * many as were delivered, and one more while SND.UNA moves and nothing else gets lost. */
+static void reduce(struct tcp_conn *c, const struct tcp_acked *a) {
+    struct tcp_engine *e = &c->eng;
+    uint32_t delivered = a->rate.acked, in_flight = tcp_in_flight(c), ssthresh = e->cc.ssthresh;
+    int64_t send;
+    if (!delivered || !e->prr_cwnd) return;
+    e->prr_delivered += delivered;
+    if (in_flight > ssthresh) {
+        uint64_t share = ((uint64_t)ssthresh * e->prr_delivered + e->prr_cwnd - 1) / e->prr_cwnd;
+        send = (int64_t)share - e->prr_out;
+    } else {
+        int64_t most = (int64_t)ssthresh - in_flight;
+        send = (int64_t)e->prr_delivered - e->prr_out;
+        if (send < delivered) send = delivered;
+        if (a->advanced && !a->rate.lost) send++;
+        if (send > most) send = most;
+    }
+    int64_t least = e->prr_out ? 0 : 1; /* The first repetition goes at once. */
+    if (send < least) send = least;
+    e->cc.cwnd = in_flight + (uint32_t)send;
+}
+
+/* --- Growth --- */
+
+/* Linux: in disorder the window grows only by what moves SND.UNA, unless reordering is the rule here. */
+static bool may_grow(const struct tcp_conn *c, const struct tcp_acked *a) {
+    bool reorders = c->eng.reordering > c->tcp->params.dupthresh;
+    return reorders ? a->advanced || a->sacked : a->popped > 0;
+}
+
+/* The window holds data back, or, in slow start, more than half of it was used. */
+static bool cwnd_used(const struct tcp_conn *c) {
+    const struct tcp_engine *e = &c->eng;
+    if (e->cwnd_limited) return true;
+    return e->cc.cwnd < e->cc.ssthresh && e->cc.cwnd < 2 * e->max_out;
+}
+
+static void pace(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    struct cc *cc = &e->cc;
+    if (cc->ops->paces || !c->srtt_us) return;
+    uint32_t window = cc->cwnd > e->sent.count ? cc->cwnd : e->sent.count;
+    uint64_t rate = (uint64_t)window * tcp_send_mss(c) * 1000000 / c->srtt_us;
+    cc->pacing_rate = cc->cwnd < cc->ssthresh / 2 ? rate * 2 : rate + rate / 5;
+}
+
+void tcp_cwnd_ack(struct tcp_conn *c, struct tcp_acked *a) {
+    struct tcp_engine *e = &c->eng;
+    struct cc *cc = &e->cc;
+    if (!e->cc_begun) begin(c);
+    struct cc_now now = tcp_cc_now(c);
+    a->rate.rtt_us = a->last_rtt_us ? a->last_rtt_us : a->last_sack_rtt_us;
+    if (cc->ops->measure && (a->popped || a->sacked)) cc->ops->measure(cc, &now, &a->rate);
+    if (cc->ops->control) {
+        now.random = env_random(c->tcp->env);
+        cc->ops->control(cc, &now, &a->rate);
+    } else if (e->phase == CC_CWR || e->phase == CC_RECOVERY) {
+        reduce(c, a);
+    } else if (may_grow(c, a) && cwnd_used(c) && a->rate.acked) {
+        cc->ops->grow(cc, &now, a->rate.acked);
+    }
+    if (cc->cwnd > CC_CWND_MAX) cc->cwnd = CC_CWND_MAX;
+    if (!cc->cwnd) cc->cwnd = 1;
+    pace(c);
+}
+
+/* --- A window that is not used --- */
+
+/* RFC 7661, 4.4 in short: a window of which the application used less than half for a whole timeout shrinks towards
+ * what it used. */
+static void application_limited(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    uint32_t init = c->tcp->params.initial_window, used = e->used_out > init ? e->used_out : init;
+    if (e->phase == CC_OPEN && used < e->cc.cwnd) {
+        e->cc.ssthresh = tcp_cwnd_ssthresh_current(c);
+        e->cc.cwnd = (e->cc.cwnd + used) / 2;
+    }
+    e->used_out = 0;
+    e->used_at = tcp_clock_ms(c->tcp);
+}
+
+void tcp_cwnd_validate(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    uint32_t out = e->sent.count, now = tcp_clock_ms(c->tcp);
+    bool limited = e->held_back || tcp_in_flight(c) >= e->cc.cwnd;
+    e->held_back = false;
+    if (seq_geq(c->snd_una, e->usage_seq) || limited || (!e->cwnd_limited && out > e->max_out)) {
+        e->cwnd_limited = limited;
+        e->max_out = out;
+        e->usage_seq = c->snd_nxt;
+    }
+    if (cwnd_used(c)) {
+        e->used_out = 0;
+        e->used_at = now;
+        return;
+    }
+    if (out > e->used_out) e->used_out = out;
+    bool long_so = (la_time)(now - e->used_at) * LA_MS >= tcp_rto(c);
+    if (c->tcp->params.idle_restart && long_so && !e->cc.ops->control) application_limited(c);
+}
+
+/* RFC 5681, 4.1, as RFC 2861 has it: the window halves for every timeout of silence, down to the initial one. */
+void tcp_cwnd_restart(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    la_time idle = (la_time)(tcp_clock_ms(c->tcp) - e->sent_at) * LA_MS, rto = tcp_rto(c);
+    uint32_t least = c->tcp->params.initial_window;
+    if (e->sent.count) return;
+    struct cc_now now = tcp_cc_now(c);
+    if (e->cc_begun && e->cc.ops->restart) e->cc.ops->restart(&e->cc, &now, idle);
+    if (!c->tcp->params.idle_restart || idle <= rto || e->cc.ops->control) return;
+    e->cc.ssthresh = tcp_cwnd_ssthresh_current(c);
+    if (least > e->cc.cwnd) least = e->cc.cwnd;
+    for (idle -= rto; idle > 0 && e->cc.cwnd > least; idle = idle > rto ? idle - rto : 0) e->cc.cwnd /= 2;
+    if (e->cc.cwnd < least) e->cc.cwnd = least;
+    e->used_at = tcp_clock_ms(c->tcp);
+    e->used_out = 0;
+}
+
+/* --- Pacing --- */
+
+static uint64_t pacing_rate(const struct tcp_conn *c) {
+    const struct cc *cc = &c->eng.cc;
+    uint64_t rate = (cc->ops && cc->ops->paces) || c->tcp->params.pacing ? cc->pacing_rate : 0;
+    if (c->max_pacing_rate && (!rate || rate > c->max_pacing_rate)) rate = c->max_pacing_rate;
+    return rate;
+}
+
+#define PACE_QUANTUM LA_MS /* What falls due within it may leave together. */
+
+bool tcp_pace_holds(const struct tcp_conn *c) {
+    return c->eng.pace_at > c->tcp->env->now + PACE_QUANTUM && pacing_rate(c);
+}
+
+void tcp_pace_sent(struct tcp_conn *c, uint32_t bytes) {
+    struct tcp_engine *e = &c->eng;
+    uint64_t rate = pacing_rate(c);
+    if (!rate) return;
+    la_time now = c->tcp->env->now;
+    if (e->pace_at < now) e->pace_at = now;
+    e->pace_at += (la_time)bytes * LA_SECOND / rate;
+}
