@@ -26,6 +26,13 @@ enum cc_phase {
     CC_LOSS,     /* The timeout has fired. */
 };
 
+/* When slow start ends before anything is lost (cc_hystart.h). */
+enum cc_hystart {
+    CC_HYSTART_PLUS,    /* HyStart++, RFC 9406. */
+    CC_HYSTART_CLASSIC, /* Trains of ACKs and round trips that lengthen: what Linux does. */
+    CC_HYSTART_OFF,
+};
+
 /* What a connection knows while it asks. */
 struct cc_now {
     la_time at;
@@ -37,6 +44,7 @@ struct cc_now {
     uint32_t lost;       /* Segments marked lost, ever. */
     seq snd_una, snd_nxt;
     uint8_t phase;         /* enum cc_phase */
+    uint8_t hystart;       /* enum cc_hystart */
     uint32_t initial_cwnd; /* segments */
     uint64_t random;       /* For algorithms that probe at random times: new with every call of control(). */
 };
@@ -64,9 +72,9 @@ struct cc {
     const struct cc_ops *ops;
     uint32_t cwnd, ssthresh; /* segments */
     uint32_t count;          /* Segments acknowledged towards the next increase. */
-    uint32_t prior_cwnd;     /* Before the latest reduction, for undo(). */
+    uint32_t prior_cwnd;     /* Before the latest reduction, for undo(): the engine notes it. */
     uint64_t pacing_rate;    /* bytes/s; 0: not paced by the algorithm. */
-    void *state;             /* ops->state_size bytes, zeroed; NULL when memory was short: then reno's rules hold. */
+    void *state;             /* ops->state_size bytes, zeroed; the engine owns them. */
 };
 
 struct cc_ops {
@@ -79,10 +87,12 @@ struct cc_ops {
     uint32_t (*ssthresh)(struct cc *cc, const struct cc_now *now);
     /* The window was in use and `acked` segments are acknowledged: cwnd may grow. */
     void (*grow)(struct cc *cc, const struct cc_now *now, uint32_t acked);
-    /* The reduction was a mistake: cwnd as it would be (never below what it is). */
-    uint32_t (*undo)(const struct cc *cc, const struct cc_now *now);
+    /* The reduction was a mistake: cwnd as it would be (never below what it is). Does not write cwnd; takes back what
+     * ssthresh() and phase() changed in the algorithm's own numbers. */
+    uint32_t (*undo)(struct cc *cc, const struct cc_now *now);
     /* The rest may be NULL. */
-    void (*measure)(struct cc *cc, const struct cc_now *now, const struct cc_ack *ack); /* Every ACK of new data. */
+    /* Every ACK of new data, before grow(); now->min_rtt_us knows of this ACK. */
+    void (*measure)(struct cc *cc, const struct cc_now *now, const struct cc_ack *ack);
     void (*phase)(struct cc *cc, const struct cc_now *now, enum cc_phase to);           /* Before the phase changes. */
     void (*restart)(struct cc *cc, const struct cc_now *now, la_time idle); /* Data goes after a pause. */
     /* Takes the place of grow() and of PRR: after every ACK, in every phase but CC_LOSS's first step. */
@@ -91,16 +101,22 @@ struct cc_ops {
     void (*lost)(struct cc *cc, const struct cc_now *now, uint32_t tx_in_flight, uint32_t tx_lost, uint32_t segments);
 };
 
-/* The table: index by number, find by name (-1: none). 0 is reno, 1 cubic, 2 bbr. */
-#define CC_COUNT 3u
+/* The table: index by number, find by name (-1: none). 0 is reno, 1 cubic. */
+#define CC_COUNT 2u
 const struct cc_ops *cc_at(unsigned index);
 int cc_find(const char *name);
 
-extern const struct cc_ops cc_reno, cc_cubic, cc_bbr;
+extern const struct cc_ops cc_reno, cc_cubic;
+
+/* The algorithm `ops` begins at the cwnd and ssthresh that are set. `state` is ops->state_size zeroed bytes; where there
+ * was no memory for them (NULL) reno begins instead. */
+void cc_begin(struct cc *cc, const struct cc_ops *ops, void *state, const struct cc_now *now);
 
 /* Slow start by `acked` segments up to ssthresh; returns what is left of them for congestion avoidance. */
 uint32_t cc_slow_start(struct cc *cc, uint32_t acked);
-/* One segment more for every `window` acknowledged. */
+/* One segment more for every `window` acknowledged. What was acknowledged under a larger window adds one at most. */
 void cc_avoid(struct cc *cc, uint32_t window, uint32_t acked);
+/* cwnd before the latest reduction, or as it is if that is more. */
+uint32_t cc_undo(struct cc *cc, const struct cc_now *now);
 
 #endif
