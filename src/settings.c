@@ -287,6 +287,8 @@ static const struct row rows[] = {
         "Which ICMP errors end SYN_SENT: all (0), FreeBSD's choice (1), port and protocol unreachable and prohibited (2).")
     TCP(congestion, UNIT_COUNT, "lastack.tcp_congestion_control", 0, 2, 1, 1, 1,
         "The congestion control of new connections: NewReno (0), CUBIC (1), BBR (2).")
+    TCP(hystart, UNIT_COUNT, "lastack.tcp_hystart", 0, 2, 0, 0, 0,
+        "How CUBIC's slow start ends before a loss: HyStart++ (0, RFC 9406), Linux's HyStart (1), not (2).")
     TCP(tlp, UNIT_BOOL, "lastack.tcp_tlp", 0, 1, 1, 1, 1,
         "A tail loss probe goes before the timeout (RFC 8985, 7).")
     TCP(frto, UNIT_BOOL, "lastack.tcp_frto", 0, 1, 1, 1, 1,

@@ -18,6 +18,7 @@ struct cc_now tcp_cc_now(const struct tcp_conn *c) {
         .snd_una = c->snd_una,
         .snd_nxt = c->snd_nxt,
         .phase = e->phase,
+        .hystart = c->tcp->params.hystart,
         .initial_cwnd = c->tcp->params.initial_window,
     };
 }
@@ -32,25 +33,21 @@ static void let_go(struct tcp_conn *c) {
 
 void tcp_cwnd_free(struct tcp_conn *c) { let_go(c); }
 
-/* Without memory for its state, an algorithm keeps to reno's rules. */
 static void begin(struct tcp_conn *c) {
     struct cc *cc = &c->eng.cc;
     struct cc_now now = tcp_cc_now(c);
-    if (cc->ops->state_size && !cc->state) cc->state = env_zalloc(c->tcp->env, cc->ops->state_size);
-    cc->ops->init(cc, &now);
+    void *state = cc->ops->state_size ? env_zalloc(c->tcp->env, cc->ops->state_size) : NULL;
+    cc_begin(cc, cc->ops, state, &now);
     c->eng.cc_begun = true;
 }
 
-int tcp_cwnd_choose(struct tcp_conn *c, unsigned algorithm) {
+void tcp_cwnd_choose(struct tcp_conn *c, unsigned algorithm) {
     struct cc *cc = &c->eng.cc;
     const struct cc_ops *ops = cc_at(algorithm);
-    if (!ops) return -LA_ENOENT;
-    if (ops == cc->ops) return 0;
+    if (ops == cc->ops) return;
     let_go(c);
     cc->ops = ops;
-    cc->pacing_rate = 0;
     if (c->eng.cc_begun) begin(c);
-    return 0;
 }
 
 void tcp_cwnd_init(struct tcp_conn *c) {
@@ -96,9 +93,9 @@ void tcp_cwnd_reduce_end(struct tcp_conn *c) {
 
 /* RFC 9937: for every segment delivered, ssthresh / cwnd of one is sent while the pipe is too full; below ssthresh as
  * many as were delivered, and one more while SND.UNA moves and nothing else gets lost. */
-static void reduce(struct tcp_conn *c, const struct tcp_acked *a) {
+static void reduce(struct tcp_conn *c, uint32_t delivered, bool advances) {
     struct tcp_engine *e = &c->eng;
-    uint32_t delivered = a->rate.acked, in_flight = tcp_in_flight(c), ssthresh = e->cc.ssthresh;
+    uint32_t in_flight = tcp_in_flight(c), ssthresh = e->cc.ssthresh;
     int64_t send;
     if (!delivered || !e->prr_cwnd) return;
     e->prr_delivered += delivered;
@@ -109,12 +106,17 @@ static void reduce(struct tcp_conn *c, const struct tcp_acked *a) {
         int64_t most = (int64_t)ssthresh - in_flight;
         send = (int64_t)e->prr_delivered - e->prr_out;
         if (send < delivered) send = delivered;
-        if (a->advanced && !a->rate.lost) send++;
+        if (advances) send++;
         if (send > most) send = most;
     }
     int64_t least = e->prr_out ? 0 : 1; /* The first repetition goes at once. */
     if (send < least) send = least;
     e->cc.cwnd = in_flight + (uint32_t)send;
+}
+
+/* Recovery begins without an ACK. */
+void tcp_cwnd_reduce_first(struct tcp_conn *c) {
+    if (!c->eng.cc.ops->control) reduce(c, 1, false);
 }
 
 /* --- Growth --- */
@@ -152,7 +154,7 @@ void tcp_cwnd_ack(struct tcp_conn *c, struct tcp_acked *a) {
         now.random = env_random(c->tcp->env);
         cc->ops->control(cc, &now, &a->rate);
     } else if (e->phase == CC_CWR || e->phase == CC_RECOVERY) {
-        reduce(c, a);
+        reduce(c, a->rate.acked, a->advanced && !a->rate.lost);
     } else if (may_grow(c, a) && cwnd_used(c) && a->rate.acked) {
         cc->ops->grow(cc, &now, a->rate.acked);
     }

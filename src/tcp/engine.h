@@ -194,14 +194,15 @@ void tcp_cwnd_restart(struct tcp_conn *c);
 /* A burst is over: was the window used? */
 void tcp_cwnd_validate(struct tcp_conn *c);
 void tcp_cwnd_reduce_begin(struct tcp_conn *c);
+void tcp_cwnd_reduce_first(struct tcp_conn *c);
 void tcp_cwnd_reduce_end(struct tcp_conn *c);
 void tcp_cwnd_ack(struct tcp_conn *c, struct tcp_acked *a);
 uint32_t tcp_cwnd_ssthresh(struct tcp_conn *c);
 /* ssthresh as far as it says something about the path. */
 uint32_t tcp_cwnd_ssthresh_current(const struct tcp_conn *c);
 struct cc_now tcp_cc_now(const struct tcp_conn *c);
-/* 0, or -LA_ENOENT: there is no such algorithm, -LA_ENOMEM. */
-int tcp_cwnd_choose(struct tcp_conn *c, unsigned algorithm);
+/* Another algorithm takes over at the windows that are set. */
+void tcp_cwnd_choose(struct tcp_conn *c, unsigned algorithm);
 void tcp_cwnd_free(struct tcp_conn *c);
 /* Whether pacing holds the next segment back, until eng.pace_at. */
 bool tcp_pace_holds(const struct tcp_conn *c);

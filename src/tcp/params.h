@@ -121,6 +121,7 @@ struct tcp_params {
     bool icmp_may_rst;    /* ICMP errors may end a connection that is opening … */
     uint8_t icmp_opening; /* … these: enum icmp_opening_rule. */
     uint8_t congestion;   /* Index into the table of cc.h. */
+    uint8_t hystart;      /* enum cc_hystart */
     bool tlp;             /* Tail loss probes (RFC 8985, 7). */
     bool frto;            /* RFC 5682. */
     bool idle_restart;    /* After a pause the window begins small again (RFC 5681, 4.1). */

@@ -31,7 +31,7 @@ static la_time reordering_window(const struct tcp_conn *c) {
     const struct tcp_engine *e = &c->eng;
     const struct tcp_rack *r = &e->rack;
     la_time resolution = c->tcp->params.clock_resolution;
-    if (!r->reorder_seen && (e->phase >= CC_RECOVERY || e->sacked_out >= c->tcp->params.dupthresh)) return resolution;
+    if (!r->reorder_seen && (e->phase >= CC_RECOVERY || e->sacked_out >= c->tcp->params.dupthresh)) return 0;
     uint64_t us = (uint64_t)tcp_min_rtt(c) / 4 * r->steps;
     if (us > c->srtt_us) us = c->srtt_us;
     return us * LA_US + resolution;
@@ -87,7 +87,10 @@ void tcp_rack_timeout(struct tcp_conn *c) {
     uint32_t before = tcp_in_flight(c);
     detect(c);
     if (tcp_in_flight(c) != before) {
-        if (c->eng.phase != CC_RECOVERY) tcp_recover_enter(c, false);
+        if (c->eng.phase != CC_RECOVERY) {
+            tcp_recover_enter(c, false);
+            tcp_cwnd_reduce_first(c);
+        }
         tcp_mark(c, MARK_SEND);
     }
     tcp_timer_rto(c);

@@ -1,7 +1,8 @@
 /* The queue of sent segments (sent.h). */
 #include "tcp/sent.h"
 
-#include <string.h>
+#include "base/mem.h"
+
 
 #define FIRST_CAP 8u
 #define CAP_MAX (1u << 24)
