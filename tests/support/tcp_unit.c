@@ -138,10 +138,11 @@ struct tcp_conn *tu_conn(struct tcp_unit *u, enum la_state state) {
 void tu_move(struct tcp_conn *c, seq iss, seq irs) {
     uint32_t out = iss.n - c->iss.n, in = irs.n - c->irs.n;
     seq *sent[] = {&c->iss,     &c->snd_una,   &c->snd_nxt, &c->snd_max,
-                   &c->snd_end, &c->snd_small, &c->recover, &c->snd_wl2};
+                   &c->snd_end, &c->snd_small, &c->snd_wl2};
     seq *got[] = {&c->irs, &c->rcv_nxt, &c->rcv_read, &c->rcv_adv, &c->snd_wl1, &c->last_ack_sent};
     for (size_t i = 0; i < COUNT_OF(sent); i++) *sent[i] = seq_add(*sent[i], out);
     for (size_t i = 0; i < COUNT_OF(got); i++) *got[i] = seq_add(*got[i], in);
+    tcp_recover_init(c, c->iss);
 }
 
 struct tcp_conn *tu_listener(struct tcp_unit *u, uint16_t port, int backlog) {
@@ -164,7 +165,13 @@ void tu_give(struct tcp_conn *c, uint32_t len) {
 }
 
 void tu_flight(struct tcp_conn *c, uint32_t len) {
-    c->snd_nxt = seq_add(c->snd_nxt, len);
+    uint32_t mss = tcp_send_mss(c);
+    for (seq end = seq_add(c->snd_nxt, len); seq_lt(c->snd_nxt, end);) {
+        uint32_t left = seq_len(c->snd_nxt, end), n = left < mss ? left : mss;
+        assert_true(sent_room(&c->eng.sent, c->tcp->env, 1));
+        tcp_score_sent(c, c->snd_nxt, seq_add(c->snd_nxt, n));
+        c->snd_nxt = seq_add(c->snd_nxt, n);
+    }
     c->snd_end = seq_max(c->snd_end, c->snd_nxt);
     c->snd_max = seq_max(c->snd_max, c->snd_nxt);
 }

@@ -87,20 +87,30 @@ static void a_mark_is_echoed_until_cwr(void **state) {
     list_remove(&c->out);
 }
 
+/* What input.c does with it. */
+static void arrive(struct tcp_conn *c, struct tcp_in *in) {
+    tcp_ecn_input(c, in);
+    tcp_ack(c, in);
+}
+
+/* The window falls to ssthresh by proportional rate reduction, while what is in flight is acknowledged. */
 static void an_echo_reduces_once_for_a_window(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = agreed(u);
     struct ip_datagram plain = {.tos = 0};
+    c->snd_end = seq_add(c->snd_end, 20 * 1460);
     tu_flight(c, 20 * 1460);
-    c->cwnd = 20 * 1460;
-    struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK | TCP_ECE, 0);
-    in.datagram = &plain;
-    in.seg.ack = seq_add(c->snd_una, 1460);
-    tcp_ecn_input(c, &in);
-    assert_int_equal(c->cwnd, 10 * 1460);
-    assert_int_equal(c->ssthresh, 10 * 1460);
-    tcp_ecn_input(c, &in); /* The same window. */
-    assert_int_equal(c->cwnd, 10 * 1460);
+    c->eng.cc.ops = &cc_reno;
+    c->eng.cc.cwnd = 20;
+    for (unsigned i = 1; i <= 20; i++) {
+        struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK | TCP_ECE, 0);
+        in.datagram = &plain;
+        in.seg.ack = TU_SND(1 + i * 1460);
+        arrive(c, &in);
+        assert_int_equal(c->eng.phase, CC_CWR);
+        assert_int_equal(c->eng.cc.ssthresh, 9); /* Half of what is still in flight (RFC 5681, equation 4). */
+    }
+    assert_true(c->eng.cc.cwnd <= 9);
     struct tcp_plan data = {.seq = c->snd_max, .len = 100, .flags = TCP_ACK};
     assert_int_equal(tcp_ecn_flags(c, &data), TCP_CWR);
     tcp_ecn_sent(c, &data);
@@ -114,9 +124,9 @@ static void without_agreement_marks_mean_nothing(void **state) {
     struct ip_datagram marked = {.tos = 3};
     struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK | TCP_ECE, 10);
     in.datagram = &marked;
-    uint32_t before = c->cwnd;
-    tcp_ecn_input(c, &in);
-    assert_int_equal(c->cwnd, before);
+    uint32_t before = c->eng.cc.cwnd;
+    arrive(c, &in);
+    assert_int_equal(c->eng.cc.cwnd, before);
     assert_false(c->is.ecn_echo);
 }
 
@@ -128,7 +138,10 @@ static void losses_are_told_by_cwr_too(void **state) {
         c->is.ecn_on = 1;
         tu_flight(c, 20 * 1460);
         if (timeout) tcp_recover_timeout(c);
-        for (int i = 0; i < 3 && !timeout; i++) tcp_recover_dupack(c);
+        for (int i = 0; i < 3 && !timeout; i++) {
+            struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK, 0);
+            tcp_ack(c, &in);
+        }
         struct tcp_plan data = {.seq = c->snd_max, .len = 100, .flags = TCP_ACK};
         assert_int_equal(tcp_ecn_flags(c, &data), TCP_CWR);
         assert_true(seq_eq(c->ecn_recover, c->snd_max));
@@ -147,12 +160,11 @@ static void the_last_reduction_is_never_ahead(void **state) {
         in.datagram = &plain;
         tcp_ecn_input(c, &in);
     }
-    c->cwnd = 20 * 1460;
     tu_flight(c, 20 * 1460);
     struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK | TCP_ECE, 0);
     in.datagram = &plain;
     in.seg.ack = seq_add(c->snd_una, 1460);
-    tcp_ecn_input(c, &in);
+    arrive(c, &in);
     assert_int_equal(u->env.counter[LA_C_ECN_REDUCTIONS], 1);
 }
 

@@ -21,7 +21,7 @@ static void the_syn_takes_one_number(void **state) {
     struct tcp_conn *c = opening(u);
     assert_int_equal(c->snd_una.n, UINT32_MAX);
     assert_int_equal(c->snd_end.n, 0);
-    assert_true(seq_eq(c->snd_nxt, c->iss) && seq_eq(c->snd_max, c->iss) && seq_eq(c->recover, c->iss));
+    assert_true(seq_eq(c->snd_nxt, c->iss) && seq_eq(c->snd_max, c->iss) && seq_eq(c->eng.high_seq, c->iss));
     assert_int_equal(c->rcv_wscale, 7);
     assert_int_equal(c->ts_offset, tcp_ts_offset(&u->tcp, &c->key));
 }
@@ -96,11 +96,11 @@ static void an_established_connection_begins_fresh(void **state) {
     tcp_open_agree(c, &syn);
     tcp_open_done(c);
     assert_int_equal(c->quickacks, 16);
-    assert_int_equal(c->cwnd, 10 * 1388);
+    assert_int_equal(c->eng.cc.cwnd, 10);
     c->backoff = 3;
     tcp_open_done(c);
     assert_int_equal(c->backoff, 0);
-    assert_int_equal(c->cwnd, 1388); /* RFC 5681, 3.1: one segment after a SYN that was lost. */
+    assert_int_equal(c->eng.cc.cwnd, 1); /* RFC 5681, 3.1: one segment after a SYN that was lost. */
 }
 
 int main(void) {

@@ -14,7 +14,7 @@ struct row {
 static void check(struct tcp_unit *u, const struct row *r, unsigned i) {
     struct tcp_plan plan;
     struct tcp_conn *c = tu_try(u, LA_ESTABLISHED, (uint16_t)i);
-    c->cwnd = 100 * MSS;
+    c->eng.cc.cwnd = 100;
     c->snd_wnd = r->wnd;
     c->max_snd_wnd = 65535;
     tu_flight(c, r->sent);
@@ -81,17 +81,18 @@ static void half_of_the_largest_window_is_enough(void **state) {
     assert_int_equal(plan.len, 500);
 }
 
-static void the_congestion_window_bounds_and_limited_transmit_adds_to_it(void **state) {
+static void the_congestion_window_bounds_what_is_in_the_network(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_plan plan;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
-    c->cwnd = 4 * MSS;
+    c->eng.cc.cwnd = 4;
     tu_flight(c, 4 * MSS);
     tcp_timer_rexmit(c);
     c->snd_end = seq_add(c->snd_end, 5000);
     tcp_mark(c, MARK_SEND);
     assert_false(tcp_send_plan(c, &plan));
-    c->limited = 1;
+    c->is.sack_on = 1;
+    tcp_score_sacked(c, sent_at(&c->eng.sent, 2)); /* One has left it: limited transmit (RFC 3042). */
     assert_true(tcp_send_plan(c, &plan));
     assert_int_equal(plan.len, MSS);
 }
@@ -119,43 +120,61 @@ static void what_may_not_go_starts_the_persist_timer(void **state) {
     assert_true(!plan.silent && plan.len == 700);
 }
 
-static void a_repetition_begins_at_snd_una_and_ends_at_what_was_sent(void **state) {
+static void what_is_lost_goes_again_as_it_was_sent_and_before_anything_new(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_plan plan;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
     tu_flight(c, MSS + 100);
     tcp_timer_rexmit(c);
-    tcp_mark(c, MARK_REXMIT);
+    c->snd_end = seq_add(c->snd_end, 500);
+    for (uint32_t i = 0; i < 2; i++) tcp_score_lost(c, sent_at(&c->eng.sent, i));
+    tcp_mark(c, MARK_SEND);
     assert_true(tcp_send_plan(c, &plan));
-    assert_true(seq_eq(plan.seq, c->snd_una) && plan.len == MSS);
-    c->snd_una = seq_add(c->snd_una, MSS);
-    c->snd_end = seq_add(c->snd_end, 500); /* New data does not join it. */
-    tcp_mark(c, MARK_REXMIT);
-    assert_true(tcp_send_plan(c, &plan));
-    assert_int_equal(plan.len, 100);
-    assert_int_equal(c->retransmits, 0);
+    assert_true(plan.again && seq_eq(plan.seq, c->snd_una) && plan.len == MSS);
     tcp_send_sent(c, &plan);
     assert_int_equal(c->retransmits, 1);
+    assert_true(tcp_send_plan(c, &plan));
+    assert_int_equal(plan.len, 100); /* New data does not join it. */
+    tcp_send_sent(c, &plan);
+    assert_true(tcp_send_plan(c, &plan));
+    assert_true(!plan.again && plan.len == 500);
 }
 
-static void what_is_sent_moves_the_variables_and_is_timed_once(void **state) {
+static void a_segment_too_long_for_the_path_goes_again_in_pieces(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_plan plan;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    tu_flight(c, MSS);
+    tcp_timer_rexmit(c);
+    tcp_score_lost(c, sent_at(&c->eng.sent, 0));
+    c->mss = 500;
+    tcp_mark(c, MARK_SEND);
+    for (uint32_t at = 0; at < MSS; at += 500) {
+        assert_true(tcp_send_plan(c, &plan));
+        assert_true(seq_eq(plan.seq, seq_add(c->snd_una, at)) && plan.len == (MSS - at < 500 ? MSS - at : 500));
+        tcp_send_sent(c, &plan);
+        tcp_score_check(c);
+    }
+    assert_int_equal(c->eng.sent.count, 3);
+    assert_int_equal(c->eng.lost_out, 3);
+    assert_int_equal(c->eng.again_out, 3);
+}
+
+static void what_is_sent_moves_the_variables_and_leaves_a_record(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
-    struct tcp_plan plan = {.seq = TU_SND(1), .len = 100, .flags = TCP_ACK | TCP_PSH};
-    c->snd_end = TU_SND(201);
+    struct tcp_plan plan;
+    c->is.nodelay = 1;
+    c->snd_end = TU_SND(101);
+    tcp_mark(c, MARK_SEND);
+    assert_true(tcp_send_plan(c, &plan));
     tcp_send_sent(c, &plan);
     assert_true(seq_eq(c->snd_nxt, TU_SND(101)) && seq_eq(c->snd_max, TU_SND(101)) &&
                 seq_eq(c->snd_small, TU_SND(101)));
-    assert_true(c->is.rtt_timing && seq_eq(c->rtt_seq, TU_SND(101)) && c->rtt_at == u->env.now);
     assert_true(c->timer_at[LA_TIMER_RETRANSMIT] == u->env.now + LA_SECOND);
-    u->env.now += LA_MS;
-    plan.seq = TU_SND(101);
-    tcp_send_sent(c, &plan);
-    assert_true(seq_eq(c->rtt_seq, TU_SND(101))); /* One sample at a time. */
-    plan.seq = TU_SND(1);
-    tcp_send_sent(c, &plan);
-    assert_false(c->is.rtt_timing); /* Karn. */
-    assert_true(seq_eq(c->snd_nxt, TU_SND(201)));
+    assert_int_equal(c->eng.sent.count, 1);
+    assert_true(sent_at(&c->eng.sent, 0)->at == u->env.now);
+    assert_true(seq_eq(sent_at(&c->eng.sent, 0)->to, TU_SND(101)));
 }
 
 static void a_bare_ack_stands_at_the_highest_number_sent(void **state) {
@@ -163,7 +182,8 @@ static void a_bare_ack_stands_at_the_highest_number_sent(void **state) {
     struct tcp_plan plan;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
     tu_flight(c, 500);
-    c->snd_nxt = c->snd_una; /* After a timeout. */
+    c->snd_max = seq_add(c->snd_max, 1); /* A window probe. */
+    c->snd_end = c->snd_max;
     tcp_timer_rexmit(c);
     tcp_mark(c, MARK_ACK);
     assert_true(tcp_send_plan(c, &plan));
@@ -194,9 +214,9 @@ static void the_send_queue_grows_to_two_windows_unless_it_was_set(void **state) 
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
     assert_int_equal(tcp_sndbuf(c), 29200); /* 2 * 10 * 1460 */
-    c->cwnd = 1;
+    c->eng.cc.cwnd = 0;
     assert_int_equal(tcp_sndbuf(c), 16384);
-    c->cwnd = 1u << 31;
+    c->eng.cc.cwnd = CC_CWND_MAX;
     assert_int_equal(tcp_sndbuf(c), 4194304);
     c->is.sndbuf_set = 1;
     assert_int_equal(tcp_sndbuf(c), 16384);
@@ -206,10 +226,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TU_TEST(what_goes_now_follows_the_table),
         TU_TEST(half_of_the_largest_window_is_enough),
-        TU_TEST(the_congestion_window_bounds_and_limited_transmit_adds_to_it),
+        TU_TEST(the_congestion_window_bounds_what_is_in_the_network),
         TU_TEST(what_may_not_go_starts_the_persist_timer),
-        TU_TEST(a_repetition_begins_at_snd_una_and_ends_at_what_was_sent),
-        TU_TEST(what_is_sent_moves_the_variables_and_is_timed_once),
+        TU_TEST(what_is_lost_goes_again_as_it_was_sent_and_before_anything_new),
+        TU_TEST(a_segment_too_long_for_the_path_goes_again_in_pieces),
+        TU_TEST(what_is_sent_moves_the_variables_and_leaves_a_record),
         TU_TEST(a_bare_ack_stands_at_the_highest_number_sent),
         TU_TEST(the_mss_is_the_least_of_path_peer_and_user),
         TU_TEST(the_send_queue_grows_to_two_windows_unless_it_was_set),

@@ -90,7 +90,7 @@ static void a_syn_is_sent_again_from_its_beginning(void **state) {
     tu_pass(u, LA_SECOND);
     assert_true(seq_eq(c->snd_nxt, c->iss));
     assert_true(c->marks & MARK_SEND);
-    assert_int_equal(c->cwnd, 0); /* No congestion control before there is a connection. */
+    assert_int_equal(c->eng.cc.cwnd, 0); /* No congestion control before there is a connection. */
 }
 
 static void what_icmp_said_last_is_the_error_of_a_timeout(void **state) {
