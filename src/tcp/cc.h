@@ -45,6 +45,7 @@ struct cc_now {
     seq snd_una, snd_nxt;
     uint8_t phase;         /* enum cc_phase */
     uint8_t hystart;       /* enum cc_hystart */
+    bool no_sack;          /* Of the losses of a round trip only the first is seen. */
     uint32_t initial_cwnd; /* segments */
     uint64_t random;       /* For algorithms that probe at random times: new with every call of control(). */
 };
@@ -101,12 +102,12 @@ struct cc_ops {
     void (*lost)(struct cc *cc, const struct cc_now *now, uint32_t tx_in_flight, uint32_t tx_lost, uint32_t segments);
 };
 
-/* The table: index by number, find by name (-1: none). 0 is reno, 1 cubic. */
-#define CC_COUNT 2u
+/* The table: by number (NULL: none), number by name (-1: none). 0 is reno, 1 cubic, 2 bbr. */
+#define CC_COUNT 3u
 const struct cc_ops *cc_at(unsigned index);
 int cc_find(const char *name);
 
-extern const struct cc_ops cc_reno, cc_cubic;
+extern const struct cc_ops cc_reno, cc_cubic, cc_bbr;
 
 /* The algorithm `ops` begins at the cwnd and ssthresh that are set. `state` is ops->state_size zeroed bytes; where there
  * was no memory for them (NULL) reno begins instead. */

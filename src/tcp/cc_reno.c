@@ -18,8 +18,10 @@ void cc_avoid(struct cc *cc, uint32_t window, uint32_t acked) {
         steps = 1;
     }
     cc->count += acked;
-    steps += cc->count / window;
-    cc->count %= window;
+    if (cc->count >= window) {
+        steps += cc->count / window;
+        cc->count %= window;
+    }
     cc->cwnd = cc->cwnd < CC_CWND_MAX - steps ? cc->cwnd + steps : CC_CWND_MAX;
 }
 

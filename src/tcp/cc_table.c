@@ -3,9 +3,9 @@
 
 #include "base/bytes.h"
 
-static const struct cc_ops *const algorithms[CC_COUNT] = {&cc_reno, &cc_cubic};
+static const struct cc_ops *const algorithms[CC_COUNT] = {&cc_reno, &cc_cubic, &cc_bbr};
 
-const struct cc_ops *cc_at(unsigned index) { return algorithms[index < CC_COUNT ? index : 0]; }
+const struct cc_ops *cc_at(unsigned index) { return index < CC_COUNT ? algorithms[index] : NULL; }
 
 static bool same(const char *a, const char *b) {
     while (*a != 0 && *a == *b) a++, b++;
