@@ -88,6 +88,8 @@ struct tcp_params {
     uint32_t rcvbuf_min, rcvbuf, rcvbuf_max;
     uint32_t sndbuf_min, sndbuf, sndbuf_max;
     bool rcvbuf_autotune;    /* Receive buffers grow to rcvbuf_max with what the program reads. */
+    /* What all buffers hold together, in % of the stack's memory: mem.c. */
+    uint8_t mem_low, mem_pressure, mem_max;
     bool sockbuf_doubled;    /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
     uint8_t window_rule;     /* enum window_rule */
     bool rcvbuf_mss_rounded; /* Round up to a multiple of the MSS (FreeBSD). */
@@ -104,7 +106,9 @@ struct tcp_params {
     uint8_t rto_rule;         /* enum rto_rule */
     la_time clock_resolution; /* Of the times that the stack is given: what is closer is the same. */
     la_time rto_slop;        /* Added to every timeout but the very first (FreeBSD). */
-    la_time delack;          /* Longest delay of an ACK. */
+    la_time delack;          /* How long an ACK waits … */
+    la_time delack_max;      /* … or, where the pauses between segments are longer, up to this. Not more than delack: as
+                                long as that always. */
     uint8_t delack_segments; /* An ACK at least every so many full segments. */
     uint8_t quickacks;       /* The first so many data segments are acknowledged at once … */
     bool fin_ack_delayed;    /* After data, the ACK of a FIN may wait like any other (Linux). */
