@@ -15,7 +15,10 @@ static void readable(struct tcp_conn *c, uint32_t bits) {
 }
 
 void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to) {
-    if (!c->is.sack_on || !c->tcp->params.dsack || c->is.dsack || !seq_lt(from, to)) return;
+    if (!seq_lt(from, to)) return;
+    c->is.pingpong = 0; /* The peer lost something, or thinks so: it starts slowly, and ACKs must not wait. */
+    tcp_delack_quick(c, UINT8_MAX);
+    if (!c->is.sack_on || !c->tcp->params.dsack || c->is.dsack) return;
     c->dsack_from = from;
     c->dsack_to = to;
     c->is.dsack = 1;
@@ -27,11 +30,7 @@ static void trim(struct tcp_conn *c, struct tcp_seg *s) {
         uint32_t old = seq_len(s->seq, c->rcv_nxt);
         if (old > s->data.len) old = (uint32_t)s->data.len;
         tcp_recv_duplicate(c, s->seq, seq_add(s->seq, old));
-        if (old) {
-            tcp_mark(c, MARK_ACK); /* RFC 2883, 4: at once. */
-            c->is.pingpong = 0;
-            tcp_delack_quick(c, UINT8_MAX); /* It lost something: it starts slowly. */
-        }
+        if (old) tcp_mark(c, MARK_ACK); /* RFC 2883, 4: at once. */
         s->data.data += old;
         s->data.len -= old;
         s->seq = seq_add(s->seq, old);
@@ -177,8 +176,8 @@ static void note_fin(struct tcp_conn *c, const struct tcp_seg *s) {
 /* What a device, or a link without MTU, merged into one counts as what it was made from. */
 static uint32_t segments_of(const struct tcp_conn *c, const struct tcp_in *in) {
     uint32_t len = (uint32_t)in->seg.data.len, size = in->datagram->segment_size;
-    if (!size) size = c->mss;
-    return size && len > size ? (len + size - 1) / size : 1;
+    if (!size) size = tcp_path_mss(&c->key.peer, c->path.mtu, 0);
+    return len > size ? (len + size - 1) / size : 1;
 }
 
 enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
@@ -228,10 +227,9 @@ void tcp_recv_early(struct tcp_conn *c, const struct tcp_seg *syn) {
 void tcp_recv_opened(struct tcp_conn *c) {
     if (!c->ooo.count || !seq_eq(c->ooo.at[0].from, c->rcv_nxt)) return;
     seq to = c->ooo.at[0].to;
-    uint32_t len = seq_len(c->rcv_nxt, to);
     ranges_trim(&c->ooo, c->tcp->env, to);
     deliver(c, to);
-    tcp_delack_data(c, c->mss && len > c->mss ? 2 : 1);
+    tcp_delack_data(c, 1);
 }
 
 /* RFC 9293, 3.10.7.4, eighth: the FIN's turn has come when everything before it is there. */

@@ -17,10 +17,8 @@ static uint32_t clock_us(const struct tcp_conn *c) { return (uint32_t)(c->tcp->e
 
 void tcp_recv_init(struct tcp_conn *c, seq irs) {
     c->irs = irs;
-    c->rcv_nxt = c->rcv_read = c->rcv_adv = seq_add(irs, 1);
-    c->last_ack_sent = c->rcv_nxt;
-    c->rcv_adv = seq_add(c->rcv_nxt, tcp_recv_window(c));
-    if (seq_len(c->rcv_nxt, c->rcv_adv) > UINT16_MAX) c->rcv_adv = seq_add(c->rcv_nxt, UINT16_MAX);
+    c->rcv_nxt = c->rcv_read = c->last_ack_sent = seq_add(irs, 1);
+    c->rcv_adv = seq_add(c->rcv_nxt, tcp_syn_window(c->rcvbuf)); /* As our SYN has told, or is about to. */
     c->tune = (struct tcp_tune){.read_from = c->rcv_read, .read_at = clock_us(c)};
 }
 
