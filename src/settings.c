@@ -40,6 +40,7 @@ enum unit {
     UNIT_COUNT,
     UNIT_BYTES,
     UNIT_BYTES_CAPPED,
+    UNIT_PERCENT,
     UNIT_S,
     UNIT_MS,
     UNIT_US,
@@ -73,6 +74,7 @@ static const struct unit_row units[] = {
     [UNIT_COUNT] = {"count", 1, 0, {{0}}, 0},
     [UNIT_BYTES] = {"bytes", 1, 0, {{0}}, 0},
     [UNIT_BYTES_CAPPED] = {"bytes", 1, 0, {{0}}, 0}, /* More than the most is the most. */
+    [UNIT_PERCENT] = {"%", 1, 0, {{0}}, 0},
     [UNIT_S] = {"s", 1000000000, 0, {{0}}, 0},
     [UNIT_MS] = {"ms", 1000000, 0, {{0}}, 0},
     [UNIT_US] = {"us", 1000, 0, {{0}}, 0},
@@ -216,6 +218,12 @@ static const struct row rows[] = {
         "The largest send buffer.")
     TCP(rcvbuf_autotune, UNIT_BOOL, "net.ipv4.tcp_moderate_rcvbuf", 0, 1, 1, 1, 1,
         "Receive buffers grow with what the program reads.")
+    TCP(mem_low, UNIT_PERCENT, "lastack.tcp_mem_low", 1, 100, 45, 45, 45,
+        "Buffers may grow again when all of them hold less than this share of the stack's memory.")
+    TCP(mem_pressure, UNIT_PERCENT, "lastack.tcp_mem_pressure", 1, 100, 60, 60, 60,
+        "No buffer grows, and windows are small, when all of them hold more than this share of the stack's memory.")
+    TCP(mem_max, UNIT_PERCENT, "lastack.tcp_mem_max", 1, 100, 75, 75, 75,
+        "Data beyond a gap is not kept when all buffers hold more than this share of the stack's memory.")
     TCP(sockbuf_doubled, UNIT_BOOL, "lastack.tcp_sockbuf_doubled", 0, 1, 1, 0, 0,
         "getsockopt tells twice the SO_SNDBUF and SO_RCVBUF that were set.")
     TCP(window_rule, UNIT_COUNT, "lastack.tcp_window_rule", 0, 2, WINDOW_STEPS, WINDOW_ALL, WINDOW_STEPS,
@@ -254,6 +262,8 @@ static const struct row rows[] = {
         "Added to every retransmission timeout but a connection's very first.")
     TCP(delack, UNIT_MS, "net.inet.tcp.delacktime", 0, 10000, 40, 40, 200,
         "How long an ACK may be delayed (RFC 9293: less than 500 ms).")
+    TCP(delack_max, UNIT_MS, "lastack.tcp_delack_max", 0, 500, 200, 0, 0,
+        "How long where the pauses between segments are longer, but not longer than a round trip; 0: never longer.")
     TCP(delack_segments, UNIT_COUNT, "lastack.tcp_delack_segments", 1, 255, 2, 2, 2,
         "An ACK at least for every so many full-sized segments.")
     TCP(quickacks, UNIT_COUNT, "lastack.tcp_quickacks", 0, 255, 16, 0, 0,
@@ -346,7 +356,8 @@ static const struct refusal {
                                      "too. A record costs tens of bytes; "
                                      "net.inet.tcp.msl makes them shorter for those who know their network."},
     {"net.ipv4.tcp_mem",
-     "Memory is bounded for the whole stack when it is made: the budget counts bytes of everything, not pages of TCP."},
+     "It counts pages of the host's memory. Here lastack.tcp_mem_low, lastack.tcp_mem_pressure and lastack.tcp_mem_max "
+     "are its three marks, in percent of the memory that the stack was given."},
     {"TcpNumConnections", "There is no such bound: the stack's memory budget decides how many connections fit."},
 };
 
@@ -357,7 +368,8 @@ static const struct pair {
     {AT_TCP(port_first), AT_TCP(port_last)}, {AT_TCP(rto_min), AT_TCP(rto_max)},
     {AT_TCP(rto_initial), AT_TCP(rto_max)},  {AT_TCP(rcvbuf_min), AT_TCP(rcvbuf)},
     {AT_TCP(rcvbuf), AT_TCP(rcvbuf_max)},    {AT_TCP(sndbuf_min), AT_TCP(sndbuf)},
-    {AT_TCP(sndbuf), AT_TCP(sndbuf_max)},
+    {AT_TCP(sndbuf), AT_TCP(sndbuf_max)},    {AT_TCP(mem_low), AT_TCP(mem_pressure)},
+    {AT_TCP(mem_pressure), AT_TCP(mem_max)},
 };
 
 /* --- Fields --- */

@@ -85,6 +85,10 @@ int la_commit(struct la_stack *stack, la_sock sock, size_t len, la_time now) {
     return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_commit(TCP(sock), len);
 }
 
+int la_sockatmark(const struct la_stack *stack, la_sock sock) {
+    return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_atmark(TCP(sock));
+}
+
 int la_shutdown(struct la_stack *stack, la_sock sock, int how, la_time now) {
     root_at(stack, now);
     return root_is_datagram(sock) ? root_not_a_stream(stack, sock) : tcp_shutdown(TCP(sock), how);

@@ -99,6 +99,11 @@ static void dispatch_error(struct la_stack *stack, const struct ip_error *error)
 }
 
 void la_input(struct la_stack *stack, int iface, const void *packet, size_t len, la_time now) {
+    la_input_gro(stack, iface, packet, len, 0, now);
+}
+
+void la_input_gro(struct la_stack *stack, int iface, const void *packet, size_t len, uint16_t segment_size,
+                  la_time now) {
     struct ip_arrival arrival;
     root_at(stack, now);
     if (!packet || iface < 0 || (unsigned)iface >= ip_iface_count(stack->ip)) {
@@ -109,6 +114,7 @@ void la_input(struct la_stack *stack, int iface, const void *packet, size_t len,
     switch (ip_input(stack->ip, iface, packet, len, &arrival)) {
     case IP_NOTHING: break;
     case IP_DATAGRAM:
+        arrival.datagram.segment_size = segment_size;
         if (arrival.datagram.proto == PROTO_TCP)
             tcp_input(&stack->tcp, &arrival.datagram);
         else

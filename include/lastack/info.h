@@ -87,7 +87,8 @@ struct la_conn_info {
     bool fin_received, fin_sent, fin_acked;
     bool eof_read;                /* The owner has seen end of file. */
     la_time timer_at[LA_NTIMERS]; /* LA_NEVER where not armed. */
-    uint32_t recv_queue;          /* Bytes the owner has not read. For a listener: connections to accept. */
+    uint32_t recv_queue;          /* Bytes that the owner can read. For a listener: connections to accept. */
+    uint32_t rcvbuf;              /* Bytes that the receive buffer may hold, as grown. */
     uint32_t send_queue;          /* Bytes the peer has not acknowledged. For a listener: the backlog. */
     uint32_t unsent;              /* Of those, bytes never sent. */
     uint32_t out_of_order;        /* Bytes received beyond a gap. */
@@ -99,6 +100,7 @@ struct la_conn_info {
     la_time heard_at;             /* When its latest segment came, to the millisecond; 0: none has. */
     uint32_t path_mtu, own_mss;   /* Bytes of IP packet; the MSS that our SYN offered. */
     la_time srtt, rttvar, rto;    /* 0 before the first sample */
+    la_time rcv_rtt;              /* The round trip as the receiver of data sees it; 0: no sample yet. */
     uint32_t retransmits;         /* Segments sent again, ever. */
     uint8_t backoff;              /* Consecutive timeouts of the current timer. */
     uint8_t probes;               /* Keepalive or window probes in a row that nobody answered. */

@@ -11,7 +11,7 @@ struct la_stack;
 enum la_family { LA_AF_INET = 2, LA_AF_INET6 = 10 };
 enum la_type { LA_SOCK_STREAM = 1, LA_SOCK_DGRAM = 2 };
 enum la_how { LA_SHUT_RD = 0, LA_SHUT_WR = 1, LA_SHUT_RDWR = 2 };
-enum la_msg { LA_MSG_PEEK = 2, LA_MSG_DONTWAIT = 0x40, LA_MSG_WAITALL = 0x100, LA_MSG_MORE = 0x8000 };
+enum la_msg { LA_MSG_OOB = 1, LA_MSG_PEEK = 2, LA_MSG_DONTWAIT = 0x40, LA_MSG_WAITALL = 0x100, LA_MSG_MORE = 0x8000 };
 
 /* Makes a socket. Returns it, -LA_EAFNOSUPPORT, -LA_EPROTONOSUPPORT or -LA_ENOMEM. */
 la_sock la_socket(struct la_stack *stack, int family, int type);
@@ -37,12 +37,19 @@ la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer
 int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *peer, la_time now);
 
 /* Takes up to `len` bytes. Returns the number taken (possibly less), -LA_EAGAIN, -LA_EPIPE (shut down, or never
- * connected), or the connection's pending error once. */
+ * connected), or the connection's pending error once. LA_MSG_OOB makes the last byte urgent, if all are taken (RFC
+ * 6093; for protocols that have always had it). */
 int64_t la_send(struct la_stack *stack, la_sock sock, const void *data, size_t len, int flags, la_time now);
 
 /* Gives up to `len` bytes; 0 at end of file (peer's FIN, or own SHUT_RD); -LA_EAGAIN; a pending error once
  * (-LA_ECONNRESET, -LA_ETIMEDOUT, …); -LA_ENOTCONN. */
 int64_t la_recv(struct la_stack *stack, la_sock sock, void *data, size_t len, int flags, la_time now);
+
+/* Urgent data. Reading, by la_recv and la_peek, stops before the urgent byte (the mark), and the next read passes over
+ * it. la_recv with LA_MSG_OOB takes that byte: 1, -LA_EAGAIN (announced but not there yet), -LA_EINVAL (there is none,
+ * it was taken, or LA_SO_OOBINLINE). With LA_SO_OOBINLINE it is read as part of the stream, behind the mark.
+ * la_sockatmark: 1 when the next byte is the urgent one, else 0; -LA_EOPNOTSUPP for datagrams. */
+int la_sockatmark(const struct la_stack *stack, la_sock sock);
 
 /* Datagrams. One call, one datagram; a longer one than `len` is cut. -LA_EMSGSIZE, -LA_ENOBUFS, -LA_EAGAIN. */
 int64_t la_sendto(struct la_stack *stack, la_sock sock, const void *data, size_t len, const struct la_endpoint *to,
@@ -93,6 +100,7 @@ enum la_so {
     LA_SO_SNDBUF = 7,
     LA_SO_RCVBUF = 8,
     LA_SO_KEEPALIVE = 9,
+    LA_SO_OOBINLINE = 10,
     LA_SO_LINGER = 13,
     LA_SO_ACCEPTCONN = 30,
 };
@@ -105,7 +113,7 @@ enum la_tcp_option {
     LA_TCP_KEEPCNT = 6,
     LA_TCP_SYNCNT = 7,
     LA_TCP_LINGER2 = 8, /* seconds in FIN_WAIT_2 without owner; -1: none at all */
-    LA_TCP_QUICKACK = 12,
+    LA_TCP_QUICKACK = 12, /* 1: ACKs go at once, until an answer makes it a conversation; 0: they wait */
     LA_TCP_USER_TIMEOUT = 18, /* milliseconds; RFC 5482 */
     /* FreeBSD's, under numbers that no system uses. */
     LA_TCP_KEEPINIT = 0x46410001, /* seconds that a handshake may take */

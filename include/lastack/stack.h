@@ -67,6 +67,13 @@ int la_route_add(struct la_stack *stack, const struct la_addr *prefix, unsigned 
  * named drop (info.h), never an error. */
 void la_input(struct la_stack *stack, int iface, const void *packet, size_t len, la_time now);
 
+/* The same for a TCP segment that the device has merged from several of one connection (LRO, GRO, a virtio or TUN
+ * offload), each with `segment_size` bytes of payload, the last with what is left; 0 means one segment. Its IP header
+ * tells the whole length, 65535 at most, whatever the MTU; its checksum is that of the whole, or the interface has
+ * rx_csum_done. It goes through the stack as one, and counts as what it was made from where ACKs are counted. */
+void la_input_gro(struct la_stack *stack, int iface, const void *packet, size_t len, uint16_t segment_size,
+                  la_time now);
+
 #define LA_PACKET_SPANS 20
 
 /* One packet to send: the pieces in order. They stay valid until the next call on this stack. */
@@ -104,6 +111,7 @@ enum la_event_bits {
     LA_EV_ERROR = 8,      /* SO_ERROR holds something. */
     LA_EV_ACCEPTED = 16,  /* A listener has a connection to la_accept. */
     LA_EV_CONNECTED = 32, /* connect() has succeeded. */
+    LA_EV_URGENT = 128,   /* The peer has sent urgent data: that it comes, and that LA_MSG_OOB can take it. */
     LA_EV_CLOSED = 64,    /* The state is CLOSED. After a lingering la_close: it is over and the handle is stale. */
 };
 

@@ -249,6 +249,12 @@ void buffer_release(struct buffer *buffer, struct slabs *slabs, seq from, seq to
     ring_drop_unused(buffer, slabs);
 }
 
+void buffer_keep(struct buffer *buffer, struct slabs *slabs, seq low, seq to) {
+    uint32_t kept = slabs_between(low, to);
+    if (kept < buffer->ring_size) give_back(buffer, slabs, number_of(low) + kept, buffer->ring_size - kept);
+    ring_drop_unused(buffer, slabs);
+}
+
 void buffer_clear(struct buffer *buffer, struct slabs *slabs) {
     give_back(buffer, slabs, 0, buffer->ring_size);
     ring_drop_unused(buffer, slabs);

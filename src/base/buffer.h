@@ -55,6 +55,8 @@ size_t buffer_peek(const struct buffer *buffer, seq at, size_t len, struct la_sp
 /* The positions [from, to) are no longer in use, and [to, high) still are (to == high: nothing is). Slabs that hold no
  * position in use go back; when nothing is in use the ring goes too. */
 void buffer_release(struct buffer *buffer, struct slabs *slabs, seq from, seq to, seq high);
+/* Of the positions in use, [low, to) still are, and those from `to` on no longer: their slabs go back. */
+void buffer_keep(struct buffer *buffer, struct slabs *slabs, seq low, seq to);
 /* Everything goes back. What is zeroed is an empty buffer. */
 void buffer_clear(struct buffer *buffer, struct slabs *slabs);
 /* Bytes of memory held. */

@@ -55,6 +55,7 @@ struct ip_datagram {
     uint16_t iface;
     bool multicast; /* dst is multicast or broadcast, or the frame's was. */
     bool csum_done; /* The interface verified the transport checksum. */
+    uint16_t segment_size; /* Payload of each of the segments that the device merged into this one; 0: it did not. */
     struct la_span data;
     struct la_span packet; /* The IP packet it came in, from its IP header (for ICMP errors), as far as it is there. */
 };

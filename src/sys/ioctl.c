@@ -48,8 +48,14 @@ int64_t sys_ioctl(struct la_sys *sys, struct la_sys_call *call) {
         sys->fds[sys_int(call, 0)].cloexec = request == FIOCLEX;
         return 0;
     }
-    if (request != FIONBIO && !queue) return -ENOTTY;
+    bool mark = file->kind == SYS_SOCKET && file->socket.type == LA_SOCK_STREAM && request == SIOCATMARK;
+    if (request != FIONBIO && !queue && !mark) return -ENOTTY;
     void *memory = sys_pointer(call, 2);
+    if (mark) {
+        number = la_sockatmark(sys->stack, file->socket.sock) == 1;
+        if (memory) memcpy(memory, &number, sizeof number);
+        return memory ? 0 : -EFAULT;
+    }
     if (queue)
         error = file->socket.type == LA_SOCK_STREAM ? stream_queue(sys, &file->socket, request, &number)
                                                     : datagram_queue(sys, &file->socket, request, &number);

@@ -178,6 +178,7 @@ void sys_tcp_info(const struct la_sys *sys, const struct sys_socket *s, void *to
 /* Linux's POLL…, which are its EPOLL… too; libc names some only on request. */
 enum {
     SYS_POLLIN = 0x1,
+    SYS_POLLPRI = 0x2,
     SYS_POLLOUT = 0x4,
     SYS_POLLERR = 0x8,
     SYS_POLLHUP = 0x10,

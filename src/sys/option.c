@@ -42,7 +42,6 @@ struct option_row {
 static const struct option_row rows[] = {
     {LA_SOL_SOCKET, 1, 0, NULL},   /* SO_DEBUG */
     {LA_SOL_SOCKET, 5, 0, NULL},   /* SO_DONTROUTE */
-    {LA_SOL_SOCKET, 10, 0, NULL},  /* SO_OOBINLINE: urgent data is always in line. */
     {LA_SOL_SOCKET, 11, 0, NULL},  /* SO_NO_CHECK */
     {LA_SOL_SOCKET, 12, 0, NULL},  /* SO_PRIORITY */
     {LA_SOL_SOCKET, 15, 0, NULL},  /* SO_REUSEPORT: a second listener is still refused, by bind. */

@@ -18,6 +18,7 @@ static unsigned shut_of(const struct sys_socket *s, const struct la_conn_info *i
 static unsigned data_mask(const struct sys_socket *s, const struct la_conn_info *info, int ready, unsigned shut) {
     unsigned mask = 0;
     if (info->recv_queue && info->recv_queue >= (uint32_t)s->low_water) mask |= SYS_POLL_READ;
+    if (ready & LA_EV_URGENT) mask |= SYS_POLLPRI;
     if (shut & SYS_SHUT_SEND || ready & LA_EV_WRITABLE || info->state == LA_CLOSED) mask |= SYS_POLL_WRITE;
     return mask;
 }

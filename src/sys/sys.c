@@ -124,6 +124,7 @@ static unsigned mask_of(uint32_t events) {
     if (events & (LA_EV_EOF | LA_EV_ERROR | LA_EV_CONNECTED | LA_EV_CLOSED)) return 0;
     if (events & (LA_EV_READABLE | LA_EV_ACCEPTED)) mask |= SYS_POLL_READ;
     if (events & LA_EV_WRITABLE) mask |= SYS_POLL_WRITE | SYS_POLLWRBAND;
+    if (events & LA_EV_URGENT) mask |= SYS_POLLPRI;
     return mask;
 }
 

@@ -86,6 +86,7 @@ void sys_tcp_info(const struct la_sys *sys, const struct sys_socket *s, void *to
         i.bytes_received = c.bytes_in;
         i.segs_in = c.segs_in;
         i.rcv_wnd = c.rcv_wnd;
+        i.rcv_rtt = us(c.rcv_rtt);
         i.options = (uint8_t)(c.timestamps * SYS_TCP_OPT_TIMESTAMPS | c.sack * SYS_TCP_OPT_SACK |
                               c.wscale * SYS_TCP_OPT_WSCALE | c.ecn * SYS_TCP_OPT_ECN);
         i.snd_wscale = c.snd_wscale & 15u;

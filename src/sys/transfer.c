@@ -14,7 +14,6 @@
 
 #define IOV_MOST 1024 /* UIO_MAXIOV. */
 /* Linux's; not every libc has all of them. */
-#define FLAG_OOB 0x1
 #define FLAG_ERRQUEUE 0x2000
 #define FLAG_ZEROCOPY 0x4000000
 #define FLAG_FASTOPEN 0x20000000
@@ -44,7 +43,6 @@ const char *sys_transfer_refusal(const struct la_sys_call *call) {
     default: return NULL;
     }
     bool sends = call->nr == LA_SYS_SEND || call->nr == LA_SYS_SENDTO || call->nr == LA_SYS_SENDMSG;
-    if (flags & FLAG_OOB) return "MSG_OOB: there is no urgent data";
     if (!sends) return flags & FLAG_ERRQUEUE ? "MSG_ERRQUEUE: there is no queue of errors" : NULL;
     if (flags & FLAG_ZEROCOPY) return "MSG_ZEROCOPY: there is no queue of completions";
     return flags & FLAG_FASTOPEN ? "MSG_FASTOPEN: no data goes with a SYN" : NULL;
@@ -169,6 +167,7 @@ static int64_t take(struct la_sys *sys, const struct transfer *t, size_t done, s
         int64_t n = la_recv(sys->stack, sock, p.iov_base, p.iov_len, 0, sys->now);
         if (n <= 0) return moved ? (int64_t)moved : n;
         moved += (size_t)n;
+        if ((size_t)n < p.iov_len) break; /* At the mark of urgent data. */
     }
     return (int64_t)moved;
 }
@@ -202,8 +201,16 @@ static int64_t nothing(struct la_sys *sys, struct sys_socket *s) {
     return result == -LA_ENOTCONN && s->shut & SYS_SHUT_RECV ? 0 : result;
 }
 
+/* Never waits, as on Linux: POLLPRI says when. */
+static int64_t receive_urgent(struct la_sys *sys, const struct transfer *t) {
+    struct iovec p = piece_at(t, 0, 1);
+    int flags = LA_MSG_OOB | (t->flags & MSG_PEEK ? LA_MSG_PEEK : 0);
+    return la_recv(sys->stack, t->file->socket.sock, p.iov_base, p.iov_len, flags, sys->now);
+}
+
 static int64_t receive_stream(struct la_sys *sys, struct la_sys_call *call, struct transfer *t) {
     struct sys_socket *s = &t->file->socket;
+    if (t->flags & MSG_OOB) return receive_urgent(sys, t);
     struct la_conn_info info;
     la_time timeout = t->no_wait ? 0 : s->recv_timeout;
     bool peeks = t->flags & MSG_PEEK;
@@ -276,7 +283,8 @@ static int64_t give(struct la_sys *sys, const struct transfer *t, size_t *done) 
         size_t behind = *done + p.iov_len;
         /* Before a piece that cannot be read, what was good goes. */
         bool more = t->flags & MSG_MORE || (behind < t->total && piece_at(t, behind, 1).iov_base);
-        int64_t n = la_send(sys->stack, sock, p.iov_base, p.iov_len, more ? LA_MSG_MORE : 0, sys->now);
+        int flags = more ? LA_MSG_MORE : behind == t->total && t->flags & MSG_OOB ? LA_MSG_OOB : 0;
+        int64_t n = la_send(sys->stack, sock, p.iov_base, p.iov_len, flags, sys->now);
         if (n < 0) return n;
         *done += (size_t)n;
         if ((size_t)n < p.iov_len) return -LA_EAGAIN;

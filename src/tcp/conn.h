@@ -63,9 +63,33 @@ struct tcp_flags_conn {
     unsigned rcvbuf_set : 1, sndbuf_set : 1;
     unsigned detached : 1;     /* TIME_WAIT is a record's; what is left here is the owner's to read. */
     unsigned full_blocked : 1; /* A send found no room: LA_EV_WRITABLE is owed. */
+    unsigned pingpong : 1;     /* A conversation: ACKs wait for an answer to go with. */
+    unsigned urg_in : 2;       /* enum urgent, of the byte before rcv_up. */
+    unsigned urg_out : 1;      /* Segments before snd_up say so. */
+    unsigned oobinline : 1;    /* SO_OOBINLINE. */
 };
 
 struct tcp_listener;
+
+/* Where the peer's urgent byte is (RFC 6093). */
+enum urgent {
+    URGENT_NONE,
+    URGENT_COMING, /* The pointer is known, the byte is not there. */
+    URGENT_THERE,
+    URGENT_TAKEN, /* Read out of band; the mark stays until the stream has passed it. */
+};
+
+/* What the receive buffer grows by (recv_window.c). Times are µs, cut to 32 bits. */
+struct tcp_tune {
+    uint32_t rtt_us;    /* The round trip as the receiver sees it; 0: no sample yet. */
+    uint32_t echoed;    /* The timestamp that gave the latest sample. */
+    seq edge;           /* Without timestamps: what was offered … */
+    uint32_t edge_at;   /* … then. */
+    seq read_from;      /* What the user had read … */
+    uint32_t read_at;   /* … when this measurement began. */
+    uint32_t read_most; /* Read in one round trip at most. */
+    bool edge_set;
+};
 
 /* What a connection keeps of its struct ip_path; the addresses are in its key. */
 struct tcp_path {
@@ -134,8 +158,10 @@ struct tcp_conn {
     uint16_t peer_mss;        /* As the peer said. */
     uint16_t user_mss;        /* TCP_MAXSEG, 0: none. */
     uint16_t zone;            /* The interface of a link-local peer + 1, or 0. */
-    uint8_t unacked_segments; /* Full segments received since the last ACK sent. */
+    uint8_t unacked_segments; /* Segments with data received since the last ACK sent. */
     uint8_t quickacks;        /* Left. */
+    uint8_t urg_byte;         /* URGENT_THERE: the urgent byte. */
+    uint16_t ato_ms;          /* How long an ACK may wait, as the pauses between segments are; 0: not known. */
     uint8_t ttl, tos;         /* ttl 0: the default. */
     uint8_t soft_error;       /* What ICMP said last (RFC 5461), for the end by timeout. */
     uint8_t challenge_count;  /* In the second of … */
@@ -150,9 +176,9 @@ struct tcp_conn {
     struct ranges ooo; /* What is there beyond rcv_nxt. */
     seq dsack_from, dsack_to;
     uint32_t rcvbuf;
-    uint32_t rcv_seen;    /* Autotuning: bytes read by the user in this measurement. */
-    uint32_t rcv_measure; /* When the measurement began, tcp_clock_ms. */
+    struct tcp_tune tune;
     seq iss, irs;
+    seq snd_up, rcv_up; /* Behind the last urgent byte, where is.urg_out and is.urg_in say that there is one. */
     seq fin_seq;
 
     /* The way out, and to the owner. */
@@ -301,27 +327,64 @@ void tcp_ack_syn(struct tcp_conn *c, seq ack);
 /* recv.c */
 enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in);
-uint32_t tcp_recv_window(const struct tcp_conn *c);
-/* Behind the last byte that is taken: what was promised or, by WINDOW_ALL, what fits. */
-seq tcp_recv_edge(const struct tcp_conn *c);
 /* Data in a SYN that crosses ours is kept, unacknowledged, until the connection is established (RFC 9293, 3.10.7.3). */
 void tcp_recv_early(struct tcp_conn *c, const struct tcp_seg *syn);
 void tcp_recv_opened(struct tcp_conn *c);
-/* The window field to send, and with it the promise that it is: rcv_adv. */
-uint16_t tcp_recv_advertise(struct tcp_conn *c);
-void tcp_recv_consume(struct tcp_conn *c, uint32_t len);
-void tcp_recv_discard(struct tcp_conn *c);
-void tcp_recv_init(struct tcp_conn *c, seq irs);
-uint8_t tcp_recv_wscale(const struct tcp_conn *c);
-
 /* A segment brought [from, to) once more (RFC 2883). */
 void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to);
+/* The SACK blocks of the next ACK, at most `max` (TCP_SACK_MAX is the most). Returns how many. */
+unsigned tcp_recv_blocks(const struct tcp_conn *c, struct range *out, unsigned max);
+
+/* recv_window.c */
+void tcp_recv_init(struct tcp_conn *c, seq irs);
+uint8_t tcp_recv_wscale(const struct tcp_conn *c);
+uint32_t tcp_recv_window(const struct tcp_conn *c);
+/* Behind the last byte that is taken: what was promised or, by WINDOW_ALL, what fits. */
+seq tcp_recv_edge(const struct tcp_conn *c);
+/* The window field to send, and with it the promise that it is: rcv_adv. */
+uint16_t tcp_recv_advertise(struct tcp_conn *c);
+/* A segment in order says how long a round trip takes; before rcv_nxt moves. */
+void tcp_recv_measure(struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_recv_consume(struct tcp_conn *c, uint32_t len);
+void tcp_recv_discard(struct tcp_conn *c);
+
+/* mem.c: all buffers of the stack against its marks. */
+enum tcp_mem { MEM_PLENTY, MEM_PRESSED, MEM_FULL };
+enum tcp_mem tcp_mem(struct tcp *tcp);
+/* What is left of a connection's buffer size when memory is short. */
+uint32_t tcp_mem_bound(const struct tcp_conn *c, uint32_t size);
+
+/* urgent.c */
+/* A segment's urgent pointer, before the segment is trimmed; and its data, afterwards. */
+void tcp_urgent_pointer(struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_urgent_data(struct tcp_conn *c, const struct tcp_seg *s);
+/* rcv_read has moved. */
+void tcp_urgent_passed(struct tcp_conn *c);
+/* What can be read in one go: `len` bytes behind `skip` that are passed over. */
+struct tcp_reading {
+    uint32_t skip, len;
+};
+struct tcp_reading tcp_urgent_reading(const struct tcp_conn *c);
+/* LA_MSG_OOB: 1, 0 or an error (see la_recv). */
+int64_t tcp_urgent_recv(struct tcp_conn *c, void *data, size_t len, int flags);
+/* The last byte before snd_end is urgent. */
+void tcp_urgent_send(struct tcp_conn *c);
+/* Flag and pointer of a segment to send. */
+void tcp_urgent_put(struct tcp_conn *c, struct tcp_seg *s);
 
 /* delack.c */
-void tcp_delack_data(struct tcp_conn *c, uint32_t len);
+/* A segment with data has come; data_at is still that of the one before. */
+void tcp_delack_arrival(struct tcp_conn *c);
+/* Data in order, of so many segments, is to be acknowledged. */
+void tcp_delack_data(struct tcp_conn *c, uint32_t segments);
 void tcp_delack_sent(struct tcp_conn *c);
 /* An ACK is due, and may wait. */
 void tcp_delack_later(struct tcp_conn *c);
+/* The next `n` segments are acknowledged at once, unless they are part of a conversation; n is cut to the setting. */
+void tcp_delack_quick(struct tcp_conn *c, uint8_t n);
+/* Data is sent. */
+void tcp_delack_answer(struct tcp_conn *c);
+enum tcp_verdict tcp_delack_fire(struct tcp_conn *c);
 
 /* send.c */
 struct tcp_plan {

@@ -58,6 +58,7 @@ void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in) {
     if (s->flags & TCP_CWR) c->is.ecn_echo = 0;
     if ((in->datagram->tos & CE) == CE && s->data.len) {
         if (!c->is.ecn_echo) tcp_mark(c, MARK_ACK);
+        tcp_delack_quick(c, 2);
         c->is.ecn_echo = 1;
     }
     c->ecn_recover = seq_max(c->ecn_recover, seq_sub(c->snd_una, 1)); /* Never 2^31 behind. */

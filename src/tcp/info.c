@@ -46,6 +46,7 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     if (c->bytes_in || c->ooo.count) info->data_at = time_of(c, c->data_at);
     if (c->segs_in) info->heard_at = time_of(c, c->heard_at);
     if (c->path.mtu) info->own_mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
+    info->rcv_rtt = c->tune.rtt_us * LA_US;
     info->srtt = c->srtt_us * LA_US;
     info->rttvar = c->rttvar_us * LA_US;
     info->rto = tcp_rto(c);
@@ -61,7 +62,8 @@ static void fill_queues(const struct tcp_conn *c, struct la_conn_info *info) {
         return;
     }
     bool unacked = seq_lt(c->snd_una, c->snd_end);
-    info->recv_queue = tcp_unread(c);
+    info->recv_queue = tcp_urgent_reading(c).len;
+    info->rcvbuf = c->rcvbuf;
     info->send_queue = unacked ? seq_len(c->snd_una, c->snd_end) : 0;
     info->unsent = seq_lt(c->snd_max, c->snd_end) ? seq_len(c->snd_max, c->snd_end) : 0;
     info->out_of_order = ranges_bytes(&c->ooo);

@@ -17,12 +17,11 @@ static struct ip_path full_path(const struct tcp_conn *c) {
                             .generation = c->path.generation};
 }
 
-/* RFC 2018, 4: the blocks that grew last come first. */
 static void add_sack(struct tcp_conn *c, struct tcp_options *o) {
     struct range r[TCP_SACK_MAX];
     unsigned max = c->is.ts_on ? 3 : TCP_SACK_MAX, first = c->is.dsack;
     if (first) o->sack[0] = (struct tcp_sack){c->dsack_from, c->dsack_to}; /* RFC 2883, 4: said once. */
-    unsigned n = ranges_recent(&c->ooo, r, max - first);
+    unsigned n = tcp_recv_blocks(c, r, max - first);
     for (unsigned i = 0; i < n; i++) o->sack[first + i] = (struct tcp_sack){r[i].from, r[i].to};
     o->nsack = (uint8_t)(first + n);
     c->is.dsack = 0;
@@ -103,6 +102,7 @@ static void fill_segment(struct tcp_conn *c, const struct tcp_plan *plan, struct
     s->ack = plan->flags & TCP_ACK ? c->rcv_nxt : seq_of(0);
     s->flags = plan->flags;
     s->urg = 0;
+    tcp_urgent_put(c, s);
     tcp_options_clear(&s->opt);
     s->flags |= tcp_ecn_flags(c, plan);
     s->wnd = plan->flags & TCP_SYN ? syn_window(c) : tcp_recv_advertise(c);

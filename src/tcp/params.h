@@ -87,11 +87,12 @@ struct tcp_params {
     /* Buffers, bytes. */
     uint32_t rcvbuf_min, rcvbuf, rcvbuf_max;
     uint32_t sndbuf_min, sndbuf, sndbuf_max;
-    bool rcvbuf_autotune;    /* Receive buffers grow to rcvbuf_max with what the program reads. */
-    bool sockbuf_doubled;    /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
-    uint8_t window_rule;     /* enum window_rule */
-    bool rcvbuf_mss_rounded; /* Round up to a multiple of the MSS (FreeBSD). */
-    uint8_t wscale_fixed;    /* 255: from rcvbuf_max. */
+    bool rcvbuf_autotune; /* Receive buffers grow to rcvbuf_max with what the program reads. */
+    bool sockbuf_doubled; /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
+    uint8_t window_rule;  /* enum window_rule */
+    uint8_t mem_low, mem_pressure, mem_max; /* What all buffers hold together, in % of the stack's memory: mem.c. */
+    bool rcvbuf_mss_rounded;                /* Round up to a multiple of the MSS (FreeBSD). */
+    uint8_t wscale_fixed;                   /* 255: from rcvbuf_max. */
 
     /* Validity (RFC 5961). */
     bool rst_strict, syn_strict;   /* false: RFC 793's rules. */
@@ -103,14 +104,15 @@ struct tcp_params {
     la_time rto_initial, rto_min, rto_max;
     uint8_t rto_rule;         /* enum rto_rule */
     la_time clock_resolution; /* Of the times that the stack is given: what is closer is the same. */
-    la_time rto_slop;        /* Added to every timeout but the very first (FreeBSD). */
-    la_time delack;          /* Longest delay of an ACK. */
-    uint8_t delack_segments; /* An ACK at least every so many full segments. */
-    uint8_t quickacks;       /* The first so many data segments are acknowledged at once … */
-    bool fin_ack_delayed;    /* After data, the ACK of a FIN may wait like any other (Linux). */
-    bool quickacks_end;      /* … until an answer goes out soon after data came (Linux's pingpong). */
-    uint8_t retries1;        /* Timeouts before the path is doubted. */
-    uint8_t retries2;        /* Timeouts before the connection ends. */
+    la_time rto_slop;         /* Added to every timeout but the very first (FreeBSD). */
+    la_time delack;           /* How long an ACK waits … */
+    la_time delack_max;       /* … or longer, up to this, where the pauses between segments are longer. */
+    uint8_t delack_segments;  /* An ACK at least every so many full segments. */
+    uint8_t quickacks;        /* The first so many data segments are acknowledged at once … */
+    bool fin_ack_delayed;     /* After data, the ACK of a FIN may wait like any other (Linux). */
+    bool quickacks_end;       /* … until an answer goes out soon after data came (Linux's pingpong). */
+    uint8_t retries1;         /* Timeouts before the path is doubted. */
+    uint8_t retries2;         /* Timeouts before the connection ends. */
     la_time keepidle, keepintvl;
     uint8_t keepcnt;
 

@@ -1,78 +1,24 @@
 /* Data and FIN from the peer: trimmed to the window, put in their place by sequence number, given to the owner in
- * order; and the window that is advertised for them. RFC 9293, 3.10.7.4 seventh and eighth, 3.8.6.2.2; RFC
- * 1122, 4.2.3.3.
+ * order. RFC 9293, 3.10.7.4 seventh and eighth; RFC 2018; RFC 2883. The window itself: recv_window.c.
+ *
+ * When memory is short, what lies beyond a gap goes first: the peer still has it, though it was told otherwise (RFC
+ * 2018, 8).
  *
  * Invariants: rcv_read <= rcv_nxt <= rcv_adv. Storage holds [rcv_read, rcv_nxt) without gaps and the intervals of `ooo`
- * beyond. The right edge rcv_adv never moves left. */
+ * beyond. */
 #include "tcp/conn.h"
 
-void tcp_recv_init(struct tcp_conn *c, seq irs) {
-    c->irs = irs;
-    c->rcv_nxt = c->rcv_read = c->rcv_adv = seq_add(irs, 1);
-    c->last_ack_sent = c->rcv_nxt;
-    c->rcv_adv = seq_add(c->rcv_nxt, tcp_recv_window(c));
-    if (seq_len(c->rcv_nxt, c->rcv_adv) > UINT16_MAX) c->rcv_adv = seq_add(c->rcv_nxt, UINT16_MAX);
-}
-
-/* The shift that lets the largest buffer be advertised in 16 bits (RFC 7323, 2.3). */
-uint8_t tcp_recv_wscale(const struct tcp_conn *c) {
-    const struct tcp_params *params = &c->tcp->params;
-    if (params->wscale_fixed != 255) return params->wscale_fixed;
-    uint32_t most = c->is.rcvbuf_set ? c->rcvbuf : params->rcvbuf_max;
-    uint8_t shift = 0;
-    while (shift < 14 && most >> shift > UINT16_MAX) shift++;
-    return shift;
-}
-
-/* Room for bytes beyond rcv_nxt, as far as it can be told in the window field. */
-static uint32_t room(const struct tcp_conn *c) {
-    uint32_t used = tcp_unread(c), most = (uint32_t)UINT16_MAX << c->rcv_wscale;
-    uint32_t unit = 1u << c->rcv_wscale, size = c->rcvbuf > unit ? c->rcvbuf : unit; /* Less could not be told. */
-    uint32_t free = used >= size ? 0 : size - used;
-    return free < most ? free : most;
-}
-
-/* Silly window avoidance: how far the edge must move to be worth telling. */
-static uint32_t worthwhile(const struct tcp_conn *c) {
-    uint32_t mss = c->peer_mss ? c->mss : 0;
-    return c->rcvbuf / 2 < mss ? c->rcvbuf / 2 : mss;
-}
-
-/* The window to advertise: by WINDOW_STEPS the edge moves only by a worthwhile step; it never moves back. */
-uint32_t tcp_recv_window(const struct tcp_conn *c) {
-    uint32_t now = seq_diff(c->rcv_adv, c->rcv_nxt) > 0 ? seq_len(c->rcv_nxt, c->rcv_adv) : 0;
-    uint32_t could = room(c);
-    if (could <= now) return now;
-    if (c->tcp->params.window_rule != WINDOW_STEPS) return could < c->rcvbuf / 4 && could < c->mss ? now : could;
-    return could - now >= worthwhile(c) ? could : now;
-}
-
-/* The window field. The edge must not move left by what scaling cuts off (RFC 7323, 2.4), so what is left of the old
- * promise is rounded up; but tiny segments must not push the edge on for ever, so by one unit beyond the buffer at
- * most. */
-uint16_t tcp_recv_advertise(struct tcp_conn *c) {
-    uint32_t unit = 1u << c->rcv_wscale, mask = ~(unit - 1);
-    uint32_t now = seq_gt(c->rcv_adv, c->rcv_nxt) ? seq_len(c->rcv_nxt, c->rcv_adv) : 0;
-    bool all = c->tcp->params.window_rule == WINDOW_ALL; /* A unit that is not quite free is told, too. */
-    uint32_t could = tcp_recv_window(c), window = could & mask, keep = ((all ? could : now) + unit - 1) & mask;
-    if (keep > window && tcp_unread(c) + keep <= c->rcvbuf + unit) window = keep;
-    if (window >> c->rcv_wscale > UINT16_MAX) window = (uint32_t)UINT16_MAX << c->rcv_wscale;
-    c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
-    return (uint16_t)(window >> c->rcv_wscale);
-}
+#define DUPACKS_WITH_SACK 4u /* Of one burst. */
 
 static void readable(struct tcp_conn *c, uint32_t bits) {
     if (c->is.owned) event_post(c->tcp->events, &c->event, bits);
 }
 
-seq tcp_recv_edge(const struct tcp_conn *c) {
-    if (c->tcp->params.window_rule == WINDOW_STEPS) return c->rcv_adv;
-    uint32_t used = tcp_unread(c);
-    return seq_max(c->rcv_adv, seq_add(c->rcv_nxt, used < c->rcvbuf ? c->rcvbuf - used : 0));
-}
-
 void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to) {
-    if (!c->is.sack_on || !c->tcp->params.dsack || c->is.dsack || !seq_lt(from, to)) return;
+    if (!seq_lt(from, to)) return;
+    c->is.pingpong = 0; /* The peer lost something, or thinks so: it starts slowly, and ACKs must not wait. */
+    tcp_delack_quick(c, UINT8_MAX);
+    if (!c->is.sack_on || !c->tcp->params.dsack || c->is.dsack) return;
     c->dsack_from = from;
     c->dsack_to = to;
     c->is.dsack = 1;
@@ -102,12 +48,37 @@ static seq storage_end(const struct tcp_conn *c, seq to) {
     return c->ooo.count ? seq_max(end, c->ooo.at[c->ooo.count - 1].to) : end;
 }
 
-static bool store(struct tcp_conn *c, seq at, const struct la_span *data) {
+static bool write_at(struct tcp_conn *c, seq at, const struct la_span *data) {
     seq to = seq_add(at, (uint32_t)data->len);
     seq low = seq_min(c->rcv_read, c->rcv_nxt);
-    if (buffer_write(&c->rcv, &c->tcp->slabs, low, storage_end(c, to), at, data->data, data->len)) return true;
+    return buffer_write(&c->rcv, &c->tcp->slabs, low, storage_end(c, to), at, data->data, data->len);
+}
+
+/* Everything beyond the gap goes. False: there was nothing. */
+static bool prune(struct tcp_conn *c) {
+    if (!c->ooo.count) return false;
+    tcp_drop(c, LA_D_OOO_PRUNED);
+    ranges_free(&c->ooo, c->tcp->env);
+    buffer_keep(&c->rcv, &c->tcp->slabs, c->rcv_read, c->rcv_nxt);
+    return true;
+}
+
+static bool store(struct tcp_conn *c, seq at, const struct la_span *data) {
+    if (write_at(c, at, data)) return true;
     tcp_drop(c, LA_D_NO_MEMORY);
     return false;
+}
+
+static bool store_beyond_gap(struct tcp_conn *c, const struct tcp_seg *s) {
+    if (tcp_mem(c->tcp) != MEM_FULL) return store(c, s->seq, &s->data);
+    tcp_drop(c, LA_D_OOO_PRUNED);
+    return false;
+}
+
+/* Data in order is worth more than data beyond a gap. */
+static bool store_in_order(struct tcp_conn *c, const struct tcp_seg *s) {
+    if (write_at(c, s->seq, &s->data)) return true;
+    return prune(c) && store(c, s->seq, &s->data);
 }
 
 /* The first part of [from, to) that is there already. */
@@ -133,9 +104,8 @@ static void deliver(struct tcp_conn *c, seq to) {
 }
 
 /* Data at rcv_nxt: it joins what is there, and so does what lay behind the gap that it fills. */
-static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
-    uint32_t len = (uint32_t)s->data.len;
-    seq to = seq_add(s->seq, len);
+static void in_order(struct tcp_conn *c, const struct tcp_seg *s, uint32_t segments) {
+    seq to = seq_add(s->seq, (uint32_t)s->data.len);
     bool gaps = c->ooo.count > 0;
     if (gaps) {
         note_overlap(c, s->seq, to);
@@ -146,18 +116,40 @@ static void in_order(struct tcp_conn *c, const struct tcp_seg *s) {
     }
     c->dupacks_owed = 0; /* They would not be duplicates any more. */
     deliver(c, to);
-    if (gaps)
+    if (gaps) {
         tcp_mark(c, MARK_ACK); /* RFC 5681, 4.2: at once when a gap is filled. */
-    else
-        tcp_delack_data(c, len);
+        c->is.pingpong = 0;
+    } else {
+        tcp_delack_data(c, segments);
+    }
+}
+
+/* RFC 5681, 4.2: a duplicate ACK for each, at once. Those that leave together tell the same story, so where blocks tell
+ * it a few are enough. */
+static void owe_dupack(struct tcp_conn *c) {
+    uint8_t most = c->is.sack_on ? DUPACKS_WITH_SACK : UINT8_MAX;
+    if (c->dupacks_owed < most) c->dupacks_owed++;
+}
+
+/* RFC 2018, 4: the blocks that grew last come first. Of ACKs that leave together, the last one tells those; the others
+ * go back in time, so that between them they tell as much as if each had left by itself. */
+unsigned tcp_recv_blocks(const struct tcp_conn *c, struct range *out, unsigned max) {
+    struct range recent[DUPACKS_WITH_SACK * TCP_SACK_MAX];
+    unsigned back = c->dupacks_owed > 1 ? (c->dupacks_owed - 1u) * max : 0;
+    if (back + max > COUNT_OF(recent)) back = COUNT_OF(recent) - max;
+    unsigned n = ranges_recent(&c->ooo, recent, back + max);
+    while (back && back + max > n) back--;
+    if (n > back + max) n = back + max;
+    for (unsigned i = back; i < n; i++) out[i - back] = recent[i];
+    return n - back;
 }
 
 static void out_of_order(struct tcp_conn *c, const struct tcp_seg *s) {
     seq to = seq_add(s->seq, (uint32_t)s->data.len);
     note_overlap(c, s->seq, to);
-    if (c->dupacks_owed < UINT8_MAX) c->dupacks_owed++; /* RFC 5681, 4.2: a duplicate ACK for each, at once. */
+    owe_dupack(c);
     tcp_mark(c, MARK_ACK);
-    if (!store(c, s->seq, &s->data)) return;
+    if (!store_beyond_gap(c, s)) return;
     if (ranges_add(&c->ooo, c->tcp->env, s->seq, to) == RANGES_OK)
         env_count(c->tcp->env, LA_C_OUT_OF_ORDER);
     else
@@ -181,12 +173,21 @@ static void note_fin(struct tcp_conn *c, const struct tcp_seg *s) {
     ranges_cut(&c->ooo, c->tcp->env, c->fin_seq); /* What a peer sent beyond its own FIN does not count. */
 }
 
+/* What a device, or a link without MTU, merged into one counts as what it was made from. */
+static uint32_t segments_of(const struct tcp_conn *c, const struct tcp_in *in) {
+    uint32_t len = (uint32_t)in->seg.data.len, size = in->datagram->segment_size;
+    if (!size) size = tcp_path_mss(&c->key.peer, c->path.mtu, 0);
+    return len > size ? (len + size - 1) / size : 1;
+}
+
 enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
     struct tcp_seg *s = &in->seg;
     if (c->is.fin_received) {
         if (s->data.len) tcp_drop(c, LA_D_DATA_AFTER_FIN);
         return STOP;
     }
+    tcp_urgent_pointer(c, s);
+    uint32_t segments = segments_of(c, in);
     trim(c, s);
     if (c->is.fin_seen && s->data.len && seq_gt(seq_add(s->seq, (uint32_t)s->data.len), c->fin_seq)) {
         tcp_drop(c, LA_D_DATA_AFTER_FIN);
@@ -198,11 +199,14 @@ enum tcp_verdict tcp_recv_data(struct tcp_conn *c, struct tcp_in *in) {
         note_fin(c, s);
         return GO_ON;
     }
+    tcp_urgent_data(c, s);
+    tcp_delack_arrival(c);
     c->data_at = tcp_clock_ms(c->tcp);
     if (seq_eq(s->seq, c->rcv_nxt)) {
-        if (!store(c, s->seq, &s->data)) return STOP;
+        if (!store_in_order(c, s)) return STOP;
         note_fin(c, s);
-        in_order(c, s);
+        tcp_recv_measure(c, s);
+        in_order(c, s, segments);
     } else {
         note_fin(c, s);
         out_of_order(c, s);
@@ -223,10 +227,9 @@ void tcp_recv_early(struct tcp_conn *c, const struct tcp_seg *syn) {
 void tcp_recv_opened(struct tcp_conn *c) {
     if (!c->ooo.count || !seq_eq(c->ooo.at[0].from, c->rcv_nxt)) return;
     seq to = c->ooo.at[0].to;
-    uint32_t len = seq_len(c->rcv_nxt, to);
     ranges_trim(&c->ooo, c->tcp->env, to);
     deliver(c, to);
-    tcp_delack_data(c, len);
+    tcp_delack_data(c, 1);
 }
 
 /* RFC 9293, 3.10.7.4, eighth: the FIN's turn has come when everything before it is there. */
@@ -249,40 +252,4 @@ enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in) {
     else
         tcp_set_state(c, LA_TIME_WAIT, LA_CAUSE_SEGMENT, what);
     return GO_ON;
-}
-
-/* Dynamic right-sizing: what the user read within one round trip is what the window must hold twice. */
-static void autotune(struct tcp_conn *c, uint32_t len) {
-    const struct tcp_params *params = &c->tcp->params;
-    if (!params->rcvbuf_autotune || c->is.rcvbuf_set || c->rcvbuf >= params->rcvbuf_max) return;
-    uint32_t now = tcp_clock_ms(c->tcp);
-    c->rcv_seen += len;
-    if (now - c->rcv_measure <= c->srtt_us / 1000) return;
-    uint64_t want = 2ull * c->rcv_seen;
-    if (want > c->rcvbuf) c->rcvbuf = want < params->rcvbuf_max ? (uint32_t)want : params->rcvbuf_max;
-    c->rcv_seen = 0;
-    c->rcv_measure = now;
-}
-
-/* The user has taken `len` bytes. An ACK goes out when that opens the window by a worthwhile step. */
-void tcp_recv_consume(struct tcp_conn *c, uint32_t len) {
-    seq from = c->rcv_read;
-    c->rcv_read = seq_add(c->rcv_read, len);
-    seq end = c->is.fin_received ? seq_sub(c->rcv_nxt, 1) : c->rcv_nxt;
-    /* Behind a FIN nothing is; before it, there may be more beyond a gap. */
-    seq high = c->is.fin_received ? end : storage_end(c, end);
-    buffer_release(&c->rcv, &c->tcp->slabs, from, c->rcv_read, high);
-    autotune(c, len);
-    if (!tcp_synchronized(c) || c->is.fin_received) return;
-    uint32_t before = seq_len(c->rcv_nxt, c->rcv_adv), after = tcp_recv_window(c);
-    if (after == before || after - before < worthwhile(c)) return;
-    if (after - before >= c->rcvbuf / 4 || before <= c->rcvbuf / 8) tcp_mark(c, MARK_ACK);
-}
-
-/* SHUT_RD by BSD's rule: what is there goes, what comes will go too. */
-void tcp_recv_discard(struct tcp_conn *c) {
-    uint32_t n = tcp_unread(c);
-    if (!n) return;
-    tcp_drop(c, LA_D_DATA_DISCARDED);
-    tcp_recv_consume(c, n);
 }

@@ -20,7 +20,7 @@ uint32_t tcp_send_mss(const struct tcp_conn *c) {
 /* The bound on the send queue: as set, or grown to what two windows need. */
 uint32_t tcp_sndbuf(const struct tcp_conn *c) {
     const struct tcp_params *params = &c->tcp->params;
-    if (c->is.sndbuf_set || c->sndbuf >= params->sndbuf_max) return c->sndbuf;
+    if (c->is.sndbuf_set || c->sndbuf >= params->sndbuf_max || tcp_mem(c->tcp) != MEM_PLENTY) return c->sndbuf;
     uint64_t want = 2ull * c->eng.cc.cwnd * tcp_send_mss(c);
     if (want > params->sndbuf_max) want = params->sndbuf_max;
     return want > c->sndbuf ? (uint32_t)want : c->sndbuf;
@@ -117,7 +117,7 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left,
     if (len == 0) return false;
     if (len == mss || seq_lt(c->snd_nxt, c->snd_max)) return true;
     if (too_many_small(c)) return false;
-    if (len == left && c->is.fin_queued) return true;
+    if (len == left && (c->is.fin_queued || c->is.urg_out)) return true;
     if (c->is.cork || c->is.more) return false;
     if (len == left) return c->is.nodelay || seq_leq(c->snd_small, c->snd_una);
     return len >= c->max_snd_wnd / 2;
@@ -212,13 +212,6 @@ bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     return false;
 }
 
-/* Data that goes out soon after data came is an answer: from here on, ACKs wait for the next one. */
-static void note_answer(struct tcp_conn *c) {
-    const struct tcp_params *params = &c->tcp->params;
-    if (!params->quickacks_end || (la_time)(tcp_clock_ms(c->tcp) - c->data_at) * LA_MS >= params->delack) return;
-    c->quickacks = 0;
-}
-
 static void note_again(struct tcp_conn *c) {
     c->retransmits++;
     env_count(c->tcp->env, LA_C_RETRANSMITS);
@@ -284,7 +277,7 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         tcp_delack_sent(c);
     }
     if (!space) return;
-    if (plan->len && !plan->silent) note_answer(c);
+    if (plan->len && !plan->silent) tcp_delack_answer(c);
     if (plan->silent) {
         c->snd_max = seq_max(c->snd_max, end);
     } else if (syn) {

@@ -22,6 +22,7 @@ static uint32_t clamp(uint32_t value, uint32_t min, uint32_t max) {
 FLAG(reuseaddr)
 FLAG(v6only)
 FLAG(noopt)
+FLAG(oobinline)
 
 static int get_type(struct tcp_conn *c) {
     (void)c;
@@ -97,11 +98,14 @@ static void set_linger2(struct tcp_conn *c, int value) {
 static int get_linger2(struct tcp_conn *c) {
     return c->linger2_s ? c->linger2_s : (int)(c->tcp->params.fin_timeout / LA_SECOND);
 }
+/* Linux: not a mode but a nudge. What is owed goes now, an odd value ends the conversation; the next answer or timeout
+ * may say otherwise again. */
 static void set_quickack(struct tcp_conn *c, int value) {
-    c->quickacks = value ? UINT8_MAX : 0;
+    if (value & 1) c->quickacks = UINT8_MAX;
+    c->is.pingpong = !(value & 1);
     if (value && c->timer_at[LA_TIMER_DELACK] != LA_NEVER) tcp_mark(c, MARK_ACK);
 }
-static int get_quickack(struct tcp_conn *c) { return c->quickacks > 0; }
+static int get_quickack(struct tcp_conn *c) { return !c->is.pingpong; }
 static void set_user_timeout(struct tcp_conn *c, int value) {
     c->user_timeout_ms = (uint32_t)value;
     if (!value)
@@ -122,6 +126,7 @@ static const struct option options[] = {
     {LA_SOL_SOCKET, LA_SO_ACCEPTCONN, CANNOT_SET, get_accepting},
     {LA_SOL_SOCKET, LA_SO_SNDBUF, 0, INT32_MAX, set_sndbuf, get_sndbuf},
     {LA_SOL_SOCKET, LA_SO_RCVBUF, 0, INT32_MAX, set_rcvbuf, get_rcvbuf},
+    {LA_SOL_SOCKET, LA_SO_OOBINLINE, ANY_INT, set_oobinline, get_oobinline},
     {LA_SOL_SOCKET, LA_SO_KEEPALIVE, ANY_INT, set_keepalive, get_keepalive},
     {LA_IPPROTO_TCP, LA_TCP_NODELAY, ANY_INT, set_nodelay, get_nodelay},
     {LA_IPPROTO_TCP, LA_TCP_MAXSEG, 88, 32767, set_maxseg, get_maxseg},

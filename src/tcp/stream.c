@@ -49,6 +49,7 @@ int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, in
     if (n < len) c->is.full_blocked = 1;
     c->is.more = n == len && flags & LA_MSG_MORE; /* What did not fit is no reason to hold the rest back. */
     sent_by_user(c, n);
+    if (n == len && flags & LA_MSG_OOB) tcp_urgent_send(c);
     return n;
 }
 
@@ -92,11 +93,17 @@ static int64_t recv_nothing(struct tcp_conn *c) {
 int64_t tcp_recv(struct tcp *tcp, la_sock sock, void *data, size_t len, int flags) {
     struct tcp_conn *c = tcp_conn_of(tcp, sock);
     if (!c) return -LA_EBADF;
-    uint32_t unread = tcp_unread(c), n = len < unread ? (uint32_t)len : unread;
-    if (!unread) return recv_nothing(c);
+    if (flags & LA_MSG_OOB) return tcp_urgent_recv(c, data, len, flags);
+    struct tcp_reading r = tcp_urgent_reading(c);
+    uint32_t n = len < r.len ? (uint32_t)len : r.len;
+    bool take = !(flags & LA_MSG_PEEK);
+    if (!r.len) {
+        if (r.skip && take && len) tcp_recv_consume(c, r.skip);
+        return recv_nothing(c);
+    }
     if (!data && len) return -LA_EFAULT;
-    buffer_read(&c->rcv, c->rcv_read, data, n);
-    if (!(flags & LA_MSG_PEEK)) tcp_recv_consume(c, n);
+    buffer_read(&c->rcv, seq_add(c->rcv_read, r.skip), data, n);
+    if (take && n) tcp_recv_consume(c, r.skip + n);
     return n;
 }
 
@@ -105,16 +112,17 @@ int64_t tcp_peek(struct tcp *tcp, la_sock sock, struct la_span *span, unsigned m
     if (!c) return -LA_EBADF;
     if (!span || !count) return -LA_EFAULT;
     *count = 0;
-    uint32_t unread = tcp_unread(c);
-    if (!unread) return recv_nothing(c);
-    return (int64_t)buffer_peek(&c->rcv, c->rcv_read, unread, span, max, count);
+    struct tcp_reading r = tcp_urgent_reading(c);
+    if (!r.len) return recv_nothing(c);
+    return (int64_t)buffer_peek(&c->rcv, seq_add(c->rcv_read, r.skip), r.len, span, max, count);
 }
 
 int tcp_consume(struct tcp *tcp, la_sock sock, size_t len) {
     struct tcp_conn *c = tcp_conn_of(tcp, sock);
     if (!c) return -LA_EBADF;
-    if (len > tcp_unread(c)) return -LA_EINVAL;
-    if (len) tcp_recv_consume(c, (uint32_t)len);
+    struct tcp_reading r = tcp_urgent_reading(c);
+    if (len > r.len) return -LA_EINVAL;
+    if (len) tcp_recv_consume(c, r.skip + (uint32_t)len);
     return 0;
 }
 
@@ -124,7 +132,8 @@ int tcp_ready(const struct tcp *tcp, la_sock sock) {
     if (c->state == LA_LISTEN) return c->listen->queued ? LA_EV_ACCEPTED | LA_EV_READABLE : 0;
     bool over = (c->state == LA_CLOSED && c->moves) || c->state == LA_TIME_WAIT;
     unsigned bits = 0;
-    if (tcp_unread(c)) bits |= LA_EV_READABLE;
+    if (tcp_urgent_reading(c).len) bits |= LA_EV_READABLE;
+    if (c->is.urg_in == URGENT_THERE) bits |= LA_EV_URGENT;
     if (c->is.fin_received || c->is.read_shut || over) bits |= LA_EV_EOF | LA_EV_READABLE;
     if (c->error) bits |= LA_EV_ERROR | LA_EV_READABLE | LA_EV_WRITABLE;
     if (tcp_may_send(c) && seq_len(c->snd_una, c->snd_end) < tcp_sndbuf(c)) bits |= LA_EV_WRITABLE;

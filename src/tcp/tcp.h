@@ -35,6 +35,7 @@ struct tcp {
     struct list *events;
     struct tcp_params params;
     struct slabs slabs;
+    bool pressed; /* Memory is short (mem.c). */
 
     struct pool conns;
     struct table tuples;
@@ -86,6 +87,7 @@ int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, in
 int64_t tcp_recv(struct tcp *tcp, la_sock sock, void *data, size_t len, int flags);
 int64_t tcp_peek(struct tcp *tcp, la_sock sock, struct la_span *span, unsigned max, unsigned *count);
 int tcp_consume(struct tcp *tcp, la_sock sock, size_t len);
+int tcp_atmark(const struct tcp *tcp, la_sock sock);
 int64_t tcp_reserve(struct tcp *tcp, la_sock sock, size_t len, struct la_room *room, unsigned max, unsigned *count);
 int tcp_commit(struct tcp *tcp, la_sock sock, size_t len);
 int tcp_shutdown(struct tcp *tcp, la_sock sock, int how);

@@ -138,12 +138,6 @@ static enum tcp_verdict retransmit(struct tcp_conn *c) {
     return GO_ON;
 }
 
-static enum tcp_verdict delack(struct tcp_conn *c) {
-    env_count(c->tcp->env, LA_C_DELAYED_ACKS);
-    tcp_mark(c, MARK_ACK);
-    return GO_ON;
-}
-
 static enum tcp_verdict user_timeout(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max) && seq_geq(c->snd_una, c->snd_end)) return GO_ON;
     if (user_deadline(c) <= c->tcp->env->now) return tcp_timed_out(c, LA_TIMER_USER);
@@ -165,7 +159,7 @@ static enum tcp_verdict (*const handlers[TCP_CONN_TIMERS])(struct tcp_conn *) = 
     [LA_TIMER_RETRANSMIT] = retransmit,
     [LA_TIMER_PERSIST] = tcp_persist_fire,
     [LA_TIMER_KEEPALIVE] = tcp_keepalive_fire,
-    [LA_TIMER_DELACK] = delack,
+    [LA_TIMER_DELACK] = tcp_delack_fire,
     [LA_TIMER_USER] = user_timeout,
     [LA_TIMER_LINGER] = linger,
     [LA_TIMER_PACE] = pace,

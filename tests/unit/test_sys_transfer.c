@@ -2,7 +2,9 @@
 #include "sys_rig.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -166,12 +168,34 @@ static void flags_without_a_mechanism(void **unused) {
     assert_true(step(A, &zero));
     assert_int_equal(zero.result, -EOPNOTSUPP);
     assert_non_null(strstr(la_sys_refusal(&zero), "MSG_ZEROCOPY"));
-    assert_int_equal(DO(A, RECV, FD(p.a), P(&byte), 1, MSG_OOB), -EOPNOTSUPP);
     assert_int_equal(DO(A, RECV, FD(p.a), P(&byte), 1, 0x2000), -EOPNOTSUPP);
     struct la_sys_call plain = CALL(SEND, FD(p.a), P(&byte), 1, MSG_NOSIGNAL);
     assert_null(la_sys_refusal(&plain));
     assert_true(step(A, &plain));
     assert_int_equal(plain.result, 1);
+}
+
+static void urgent_data_is_out_of_band(void **unused) {
+    (void)unused;
+    struct sys_pair p = sys_pair_make();
+    char text[8] = "";
+    int mark = -1;
+    struct pollfd entry = {.fd = p.b, .events = POLLIN | POLLPRI};
+    assert_int_equal(DO(B, RECV, FD(p.b), P(text), 1, MSG_OOB), -EINVAL);
+    assert_int_equal(DO(A, SEND, FD(p.a), P("abc"), 3, MSG_OOB), 3);
+    assert_int_equal(DO(A, SEND, FD(p.a), P("de"), 2, 0), 2);
+    pass(50);
+    assert_int_equal(DO(B, POLL, P(&entry), 1, 0), 1);
+    assert_int_equal(entry.revents, POLLIN | POLLPRI);
+    assert_int_equal(DO(B, READ, FD(p.b), P(text), sizeof text), 2);
+    assert_int_equal(DO(B, IOCTL, FD(p.b), SIOCATMARK, P(&mark)), 0);
+    assert_int_equal(mark, 1);
+    assert_int_equal(DO(B, RECV, FD(p.b), P(text), 4, MSG_OOB), 1);
+    assert_int_equal(text[0], 'c');
+    assert_int_equal(DO(B, READ, FD(p.b), P(text), sizeof text), 2);
+    assert_memory_equal(text, "de", 2);
+    assert_int_equal(DO(B, IOCTL, FD(p.b), SIOCATMARK, P(&mark)), 0);
+    assert_int_equal(mark, 0);
 }
 
 static void sockets_that_are_not_connected(void **unused) {
@@ -246,6 +270,7 @@ int main(void) {
         SYS_TEST(a_reset_ends_a_blocked_write),
         SYS_TEST(bad_memory_and_counts),
         SYS_TEST(flags_without_a_mechanism),
+        SYS_TEST(urgent_data_is_out_of_band),
         SYS_TEST(sockets_that_are_not_connected),
         SYS_TEST(a_stream_tells_no_address),
         SYS_TEST(datagrams),

@@ -1,67 +1,10 @@
-/* tcp/recv.c: data to its place, the window that is told (RFC 9293, 3.8.6.2.2; RFC 7323, 2), FIN in its turn. */
+/* tcp/recv.c: data to its place, what is told about what came out of order, FIN in its turn. */
 #include "tcp_unit.h"
 
 static void put(struct tcp_conn *c, uint32_t at, uint32_t len, uint16_t flags) {
     struct tcp_in in = tu_in(c, TU_RCV(at), (uint16_t)(TCP_ACK | flags), len);
     assert_int_equal(tcp_recv_data(c, &in), GO_ON);
     assert_int_equal(tcp_recv_fin(c, &in), GO_ON);
-}
-
-static void the_shift_lets_the_largest_buffer_be_told(void **state) {
-    struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
-    assert_int_equal(tcp_recv_wscale(c), 7); /* 6291456 >> 7 = 49152 */
-    static const struct {
-        uint32_t buffer;
-        uint8_t shift;
-    } row[] = {{65535, 0}, {65536, 1}, {131070, 1}, {131072, 2}, {1u << 29, 14}, {1u << 30, 14}};
-    c->is.rcvbuf_set = 1;
-    for (size_t i = 0; i < COUNT_OF(row); i++) {
-        c->rcvbuf = row[i].buffer;
-        assert_int_equal(tcp_recv_wscale(c), row[i].shift);
-    }
-    u->tcp.params.wscale_fixed = 6;
-    assert_int_equal(tcp_recv_wscale(c), 6);
-}
-
-static void the_first_window_is_not_scaled(void **state) {
-    struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
-    assert_int_equal(seq_len(c->rcv_nxt, c->rcv_adv), 65535);
-    c->rcv_wscale = 7;
-    assert_int_equal(tcp_recv_advertise(c), 131072 >> 7);
-    assert_int_equal(seq_len(c->rcv_nxt, c->rcv_adv), 131072);
-}
-
-static void the_edge_moves_by_a_segment_at_least_and_never_back(void **state) {
-    struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
-    c->rcvbuf = 10000;
-    c->rcv_adv = seq_add(c->rcv_nxt, 9000);
-    assert_int_equal(tcp_recv_window(c), 9000); /* 1000 more would be silly. */
-    c->rcv_adv = seq_add(c->rcv_nxt, 8540);
-    assert_int_equal(tcp_recv_window(c), 10000);
-    c->rcvbuf = 4096; /* Made smaller: what was promised stays. */
-    assert_int_equal(tcp_recv_advertise(c), 8540);
-    c->rcvbuf = 2000; /* Half of a small buffer is a step as well. */
-    c->rcv_adv = seq_add(c->rcv_nxt, 1000);
-    assert_int_equal(tcp_recv_window(c), 2000);
-    c->rcv_adv = seq_add(c->rcv_nxt, 1001);
-    assert_int_equal(tcp_recv_window(c), 1001);
-}
-
-/* RFC 7323, 2.4: what scaling cuts off must not take the edge back. */
-static void scaling_rounds_up_what_was_promised(void **state) {
-    struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
-    c->rcv_wscale = 7;
-    c->rcvbuf = 131072;
-    assert_int_equal(tcp_recv_advertise(c), 1024);
-    seq edge = c->rcv_adv;
-    put(c, 1, 100, 0);
-    assert_int_equal(tcp_recv_advertise(c), 1024); /* 130972 is 1023 and a piece. */
-    assert_true(seq_geq(c->rcv_adv, edge));
-    assert_in_range(seq_len(edge, c->rcv_adv), 0, 128);
 }
 
 static void all_of_it_works_where_numbers_wrap(void **state) {
@@ -140,22 +83,6 @@ static void a_fin_leads_from_every_state_where_it_must(void **state) {
     assert_int_equal(c->state, LA_TIME_WAIT);
 }
 
-static void reading_opens_the_window_when_it_is_worth_telling(void **state) {
-    struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
-    c->rcvbuf = 8000;
-    c->is.rcvbuf_set = 1;
-    c->rcv_adv = seq_add(c->rcv_nxt, 8000);
-    put(c, 1, 8000, 0);
-    c->marks = 0;
-    tcp_recv_consume(c, 1000);
-    assert_int_equal(c->marks, 0); /* 1000 is less than a segment. */
-    tcp_recv_consume(c, 500);
-    assert_int_equal(c->marks, MARK_ACK);
-    list_remove(&c->out);
-    c->marks = 0;
-}
-
 static void what_an_owner_left_unread_is_answered_with_rst(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_FIN_WAIT_1);
@@ -167,6 +94,85 @@ static void what_an_owner_left_unread_is_answered_with_rst(void **state) {
     assert_true(tu_out(u, &s));
     assert_int_equal(s.flags, TCP_RST);
     assert_int_equal(u->tcp.conns.live, 0);
+}
+
+/* Of ACKs that leave together each tells other blocks, the last one the latest. */
+static void acks_of_one_burst_share_the_blocks(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct tcp_seg s;
+    c->is.sack_on = 1;
+    for (uint32_t i = 0; i < 10; i++) put(c, 1001 + 200 * i, 100, 0);
+    unsigned n = 0, seen = 0;
+    for (; tu_out(u, &s); n++) {
+        assert_int_equal(s.opt.nsack, 4);
+        for (unsigned k = 0; k < s.opt.nsack; k++) seen |= 1u << (s.opt.sack[k].from.n - TU_RCV(1001).n) / 200;
+        if (n == 3) assert_int_equal(s.opt.sack[0].from.n, TU_RCV(1001 + 200 * 9).n);
+    }
+    assert_int_equal(n, 4); /* Ten segments, but four ACKs are enough to tell everything. */
+    assert_int_equal(seen, 0x3ff);
+}
+
+static void without_sack_each_segment_out_of_order_has_its_ack(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    for (uint32_t i = 0; i < 10; i++) put(c, 1001 + 200 * i, 100, 0);
+    assert_int_equal(tu_skip(u), 10);
+}
+
+/* A loss: the sender starts slowly, so its segments are acknowledged at once. */
+static void duplicate_data_brings_quick_acks(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    c->quickacks = 0;
+    put(c, 1, 100, 0);
+    assert_int_equal(tu_skip(u), 0);
+    put(c, 1, 100, 0);
+    assert_int_equal(tu_skip(u), 1);
+    put(c, 101, 100, 0);
+    assert_int_equal(tu_skip(u), 1);
+}
+
+/* What a device merged is acknowledged as what it was made from. */
+static void merged_segments_count_as_what_they_were(void **state) {
+    struct tcp_unit *u = *state;
+    static const struct {
+        uint32_t len;
+        uint16_t size;
+        unsigned acks;
+    } row[] = {{1000, 0, 0}, {1000, 1000, 0}, {1000, 500, 1}, {1461, 0, 1}, {65000, 1400, 1}, {65000, 0, 1}};
+    for (uint16_t i = 0; i < COUNT_OF(row); i++) {
+        struct tcp_conn *c = tu_try(u, LA_ESTABLISHED, i);
+        struct ip_datagram datagram = {.proto = PROTO_TCP, .segment_size = row[i].size};
+        struct tcp_in in = tu_in(c, TU_RCV(1), TCP_ACK, row[i].len);
+        c->quickacks = 0;
+        in.datagram = &datagram;
+        assert_int_equal(tcp_recv_data(c, &in), GO_ON);
+        assert_int_equal(tu_skip(u), row[i].acks);
+        assert_int_equal(tcp_unread(c), row[i].len);
+    }
+}
+
+/* In memory's need the peer has to send again what lay beyond a gap; what is in order is kept. */
+static void data_in_order_drives_out_what_is_beyond_a_gap(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    uint8_t byte[100];
+    put(c, 1, 100, 0);
+    for (uint32_t i = 1; i < 8; i++) put(c, 1 + 8192 * i, 100, 0);
+    uint32_t before = c->rcv.held;
+    size_t max = u->env.max;
+    u->env.max = u->env.used;
+    slabs_free(&u->tcp.slabs);
+    u->env.max = u->env.used;
+    put(c, 101, 8000, 0);
+    u->env.max = max;
+    tu_dropped(u, LA_D_OOO_PRUNED);
+    assert_int_equal(before, 8);
+    assert_true(c->rcv.held < 4); /* 8100 bytes from the middle of a slab. */
+    assert_int_equal(c->ooo.count, 0);
+    assert_int_equal(tcp_unread(c), 8100);
+    assert_int_equal(tcp_recv(&u->tcp, c->event.sock, byte, sizeof byte, 0), 100);
 }
 
 static bool scenario(struct oom *oom) {
@@ -190,17 +196,17 @@ static void refused_memory_is_as_if_the_segment_was_lost(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TU_TEST(the_shift_lets_the_largest_buffer_be_told),
-        TU_TEST(the_first_window_is_not_scaled),
-        TU_TEST(the_edge_moves_by_a_segment_at_least_and_never_back),
-        TU_TEST(scaling_rounds_up_what_was_promised),
         TU_TEST(all_of_it_works_where_numbers_wrap),
         TU_TEST(segments_are_cut_to_what_is_new_and_fits),
         TU_TEST(blocks_are_told_the_latest_first),
         TU_TEST(a_fin_waits_for_what_is_before_it),
         TU_TEST(a_fin_leads_from_every_state_where_it_must),
-        TU_TEST(reading_opens_the_window_when_it_is_worth_telling),
         TU_TEST(what_an_owner_left_unread_is_answered_with_rst),
+        TU_TEST(acks_of_one_burst_share_the_blocks),
+        TU_TEST(without_sack_each_segment_out_of_order_has_its_ack),
+        TU_TEST(duplicate_data_brings_quick_acks),
+        TU_TEST(merged_segments_count_as_what_they_were),
+        TU_TEST(data_in_order_drives_out_what_is_beyond_a_gap),
         cmocka_unit_test(refused_memory_is_as_if_the_segment_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,9 +48,9 @@ static void every_option_has_its_default_and_its_bounds(void **state) {
 
 static void flags_are_any_number_but_zero(void **state) {
     struct tcp_unit *u = *state;
-    static const int flags[][2] = {{LA_SOL_SOCKET, LA_SO_REUSEADDR},  {LA_SOL_SOCKET, LA_SO_KEEPALIVE},
-                                   {LA_IPPROTO_TCP, LA_TCP_NODELAY},  {LA_IPPROTO_TCP, LA_TCP_CORK},
-                                   {LA_IPPROTO_TCP, LA_TCP_QUICKACK}, {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY},
+    static const int flags[][2] = {{LA_SOL_SOCKET, LA_SO_REUSEADDR}, {LA_SOL_SOCKET, LA_SO_KEEPALIVE},
+                                   {LA_IPPROTO_TCP, LA_TCP_NODELAY}, {LA_IPPROTO_TCP, LA_TCP_CORK},
+                                   {LA_SOL_SOCKET, LA_SO_OOBINLINE}, {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY},
                                    {LA_IPPROTO_TCP, LA_TCP_NOOPT}};
     struct tcp_conn *c = tu_conn(u, LA_CLOSED);
     for (size_t i = 0; i < COUNT_OF(flags); i++) {
@@ -132,9 +132,17 @@ static void some_options_act_at_once(void **state) {
     set(c, LA_IPPROTO_TCP, LA_TCP_CORK, 0);
     assert_int_equal(tu_skip(u), 1);
     c->quickacks = 0;
-    tcp_delack_data(c, 10);
+    tcp_delack_data(c, 1);
     set(c, LA_IPPROTO_TCP, LA_TCP_QUICKACK, 1);
     assert_int_equal(tu_skip(u), 1);
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_QUICKACK), 1);
+    set(c, LA_IPPROTO_TCP, LA_TCP_QUICKACK, 0);
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_QUICKACK), 0);
+    tcp_delack_data(c, 1);
+    assert_int_equal(tu_skip(u), 0);
+    set(c, LA_IPPROTO_TCP, LA_TCP_QUICKACK, 2); /* Even: what is owed goes, and that is all. */
+    assert_int_equal(tu_skip(u), 1);
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_QUICKACK), 0);
     set(c, LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 5000);
     assert_true(c->timer_at[LA_TIMER_USER] != LA_NEVER);
     set(c, LA_IPPROTO_TCP, LA_TCP_USER_TIMEOUT, 0);
