@@ -56,6 +56,8 @@ enum unit {
     UNIT_COOKIES_ONLY,
     UNIT_ACK_PAIRS,
     UNIT_WSCALE,
+    UNIT_BIT_0, /* A switch on one bit of a sum; so are those that follow. */
+    UNIT_BIT_1,
 };
 
 #define MAP_VALUES 4
@@ -94,6 +96,8 @@ static const struct unit_row units[] = {
     /* Whether ACKs are delayed at all: one for each segment, or one for two. */
     [UNIT_ACK_PAIRS] = {"bool", 0, 2, {{1, 1, 1}, {2, 2, 2}}, 0},
     [UNIT_WSCALE] = {"count", 1, 0, {{0}}, 255},
+    [UNIT_BIT_0] = {"bool", 0, 2, {{0}}, 0},
+    [UNIT_BIT_1] = {"bool", 0, 2, {{0}}, 0},
 };
 
 /* --- The table --- */
@@ -180,6 +184,16 @@ static const struct row rows[] = {
         "A SYN with FIN to a listener is dropped.")
     TCP(listen_synack_rst, UNIT_BOOL, "lastack.tcp_listen_synack_rst", 0, 1, 1, 0, 1,
         "A SYN+ACK to a listener is answered by an RST rather than dropped.")
+
+    TCP(fastopen, UNIT_COUNT, "net.ipv4.tcp_fastopen", 0, INT32_MAX, FASTOPEN_CLIENT, FASTOPEN_CLIENT, FASTOPEN_CLIENT,
+        "TCP Fast Open (RFC 7413), a sum: client (1), server (2), client without cookie (4), server without cookie (512), "
+        "all listeners (1024).")
+    TCP(fastopen_cookies, UNIT_COUNT, "lastack.tcp_fastopen_cookies", 0, 1 << 20, 1024, 1024, 1024,
+        "Servers at most whose Fast Open cookies are remembered; 0 forgets all.")
+    TCP(fastopen_path_disable, UNIT_S, "net.inet.tcp.fastopen.path_disable_time", 0, MAX_WEEK_S, 0, 900, 900,
+        "How long Fast Open is not tried after a server has answered a request, or data, without a cookie.")
+    TCP(fastopen_blackhole, UNIT_S, "net.ipv4.tcp_fastopen_blackhole_timeout_sec", 0, MAX_WEEK_S, 3600, 0, 3600,
+        "How long Fast Open is not tried after a server's SYNs with data were lost twice in a row; it doubles.")
 
     /* Options. */
     TCP(window_scaling, UNIT_BOOL, "net.ipv4.tcp_window_scaling", 0, 1, 1, 1, 1,
@@ -474,7 +488,14 @@ static struct alias name_at(unsigned i) {
 
 /* --- Conversion --- */
 
-static uint8_t mapped(const struct unit_row *unit, int64_t value, int64_t held) {
+/* The bit that a unit switches, or 0. */
+static int64_t bit_of(const struct unit_row *unit) {
+    return unit >= &units[UNIT_BIT_0] ? INT64_C(1) << (unit - &units[UNIT_BIT_0]) : 0;
+}
+
+static int64_t mapped(const struct unit_row *unit, int64_t value, int64_t held) {
+    int64_t bit = bit_of(unit);
+    if (bit) return value ? held | bit : held & ~bit;
     return unit->map[value][held < MAP_HELD ? held : MAP_HELD - 1];
 }
 
@@ -502,7 +523,7 @@ static bool holds(const struct settings *s, const char *name, int64_t value) {
         struct alias a = name_at(i);
         if (!means(name, a.name)) continue;
         int64_t held = load(s, row_of(a.place));
-        if (held >= MAP_HELD) held = MAP_HELD - 1;
+        if (held >= MAP_HELD && !bit_of(&units[a.unit])) held = MAP_HELD - 1;
         if (value >= units[a.unit].values || mapped(&units[a.unit], value, held) != held) return false;
     }
     return true;

@@ -6,6 +6,7 @@
 #include <lastack/stack.h>
 
 #include "ip/ip.h"
+#include "tcp/fastopen.h"
 #include "tcp/params.h"
 
 /* What the table's rows point into. Both are the stack's own; the functions below write them. */

@@ -20,6 +20,7 @@ static void share_settings(struct la_stack *stack) {
     struct udp_settings *udp = udp_settings(stack->udp);
     udp->port_first = stack->tcp.params.port_first;
     udp->port_last = stack->tcp.params.port_last;
+    tcp_fastopen_settings(&stack->tcp);
 }
 
 static int set_profile(struct la_stack *stack, const char *name) {
@@ -199,6 +200,10 @@ int la_set(struct la_stack *stack, const char *name, int64_t value) {
 int la_get(const struct la_stack *stack, const char *name, int64_t *value) {
     struct settings settings = settings_of(stack);
     return name && value ? settings_get(&settings, name, value) : -LA_ENOENT;
+}
+
+int la_fastopen_key_set(struct la_stack *stack, const void *key, size_t len) {
+    return key ? tcp_fastopen_keys_read(&stack->tcp.fastopen.keys, key, len) : -LA_EFAULT;
 }
 
 const char *la_setting_refusal(const char *name) { return name ? settings_refusal(name) : NULL; }

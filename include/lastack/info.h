@@ -96,6 +96,9 @@ struct la_conn_info {
     uint32_t cwnd, ssthresh, mss;       /* bytes */
     bool timestamps, sack, wscale, ecn; /* What both ends agreed on. */
     uint8_t snd_wscale, rcv_wscale;
+    bool deferred;                /* In SYN_SENT, and the SYN waits for the first data (LA_TCP_FASTOPEN_CONNECT). */
+    bool syn_data;                /* Data went with the SYN, ours or the peer's, and was taken. */
+    bool fastopen_child;          /* Made by a SYN with a Fast Open cookie. */
     la_time data_at;              /* When the peer's latest data came; 0: none has. */
     la_time heard_at;             /* When its latest segment came, to the millisecond; 0: none has. */
     uint32_t path_mtu, own_mss;   /* Bytes of IP packet; the MSS that our SYN offered. */

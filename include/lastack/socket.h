@@ -30,7 +30,7 @@ int la_listen(struct la_stack *stack, la_sock sock, int backlog);
 /* The next completed connection, or -LA_EAGAIN, -LA_EINVAL (not listening). `peer` may be NULL. */
 la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer);
 
-/* Starts the handshake; a socket does this once, and one whose attempt failed is good for la_close only.
+/* Starts the handshake (with LA_TCP_FASTOPEN_CONNECT the first la_send may do so); a socket does this once, and one whose attempt failed is good for la_close only.
  * -LA_EINPROGRESS, later LA_EV_CONNECTED or LA_EV_ERROR. Again while under way: -LA_EALREADY;
  * after success once 0, then -LA_EISCONN. -LA_ENETUNREACH, -LA_EADDRNOTAVAIL (no free port, tuple in use), -LA_ENOMEM.
  * On a datagram socket it sets the peer and returns 0. */
@@ -115,10 +115,34 @@ enum la_tcp_option {
     LA_TCP_LINGER2 = 8, /* seconds in FIN_WAIT_2 without owner; -1: none at all */
     LA_TCP_QUICKACK = 12, /* 1: ACKs go at once, until an answer makes it a conversation; 0: they wait */
     LA_TCP_USER_TIMEOUT = 18, /* milliseconds; RFC 5482 */
+    /* TCP Fast Open (RFC 7413): see above la_connect, and below. */
+    LA_TCP_FASTOPEN = 23,
+    LA_TCP_FASTOPEN_CONNECT = 30,
+    LA_TCP_FASTOPEN_KEY = 33,
+    LA_TCP_FASTOPEN_NO_COOKIE = 34,
     /* FreeBSD's, under numbers that no system uses. */
-    LA_TCP_KEEPINIT = 0x46410001, /* seconds that a handshake may take */
-    LA_TCP_NOOPT = 0x46410002,    /* no TCP option is offered, and none taken */
+    LA_TCP_KEEPINIT = 0x46410001,       /* seconds that a handshake may take */
+    LA_TCP_NOOPT = 0x46410002,          /* no TCP option is offered, and none taken */
+    LA_TCP_FASTOPEN_QUEUE = 0x46410003, /* what its TCP_FASTOPEN does to a socket that connects */
 };
+
+/* TCP Fast Open. -LA_EOPNOTSUPP where net.ipv4.tcp_fastopen does not have the bit, -LA_EINVAL in any state but those named.
+ *
+ * A listener (or a socket that will be one): LA_TCP_FASTOPEN n takes data that comes with a SYN and a valid cookie, and
+ * gives the connection out by la_accept before the handshake is over: it can be read and written. At most n of them
+ * (and no more than net.core.somaxconn) are in that state at any time; beyond, and without a valid cookie, the
+ * handshake is an ordinary one. 0 ends it. A program that turns it on must bear to see the same request twice:
+ * RFC 7413, 2.1. LA_TCP_FASTOPEN_KEY is 16 or 32 bytes: the key of the listener's cookies, and the one before, which
+ * is still accepted; without, the stack's (la_fastopen_key_set).
+ *
+ * A socket that has not connected:
+ * - LA_TCP_FASTOPEN_CONNECT 1: when the stack knows a cookie of the peer's, la_connect returns 0 and waits; la_send
+ *   takes as much as the SYN carries and sends it (with 0 bytes, a SYN alone and -LA_EINPROGRESS). When it knows none,
+ *   la_connect asks for one: the handshake is an ordinary one, and the next connection has the cookie.
+ * - LA_TCP_FASTOPEN_QUEUE 1: la_connect always returns 0 and waits; la_send takes what the send buffer has room for, also
+ *   during the handshake. What the SYN cannot carry follows.
+ * - LA_TCP_FASTOPEN_NO_COOKIE 1: data goes with the SYN without any cookie; for servers that want none.
+ * Data that the peer does not take from the SYN is sent again after the handshake: nothing is lost, or told. */
 enum la_ip_option { LA_IP_TOS = 1, LA_IP_TTL = 2 };
 enum la_ipv6_option { LA_IPV6_UNICAST_HOPS = 16, LA_IPV6_V6ONLY = 26, LA_IPV6_TCLASS = 67 };
 

@@ -139,6 +139,11 @@ struct la_setting {
 int la_set(struct la_stack *stack, const char *name, int64_t value);
 int la_get(const struct la_stack *stack, const char *name, int64_t *value);
 
+/* The key of Fast Open's cookies (Linux's net.ipv4.tcp_fastopen_key as bytes): 16 bytes, or 32 for a second one whose
+ * cookies are still accepted. A stack begins with a random one; machines behind one address need the same. Listeners may
+ * have their own (LA_TCP_FASTOPEN_KEY). 0, -LA_EFAULT or -LA_EINVAL. */
+int la_fastopen_key_set(struct la_stack *stack, const void *key, size_t len);
+
 /* Why a known name is refused ("tcp_tw_recycle": …), or NULL. */
 const char *la_setting_refusal(const char *name);
 

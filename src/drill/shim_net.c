@@ -82,10 +82,20 @@ static int set_route(const struct shim *shim, int n) {
     return error ? shim_cannot(shim, "room for this route: %s", la_errno_text(-error)) : 0;
 }
 
+/* Of a peer's metrics the stack keeps Fast Open's. */
+static int forget_metrics(const struct shim *shim, int n) {
+    static const char most[] = "lastack.tcp_fastopen_cookies";
+    int64_t value;
+    if (!is(shim, n, "flush") || la_get(shim->t->stack, most, &value) < 0) return 0;
+    la_set(shim->t->stack, most, 0);
+    la_set(shim->t->stack, most, value);
+    return 0;
+}
+
 int shim_ip(const struct shim *shim) {
     int n = 1;
     while (n < shim->argc && shim->argv[n][0] == '-') n++;
-    if (is(shim, n, "tcp_metrics") || is(shim, n, "tcpmetrics")) return 0; /* There are none to show or to forget. */
+    if (is(shim, n, "tcp_metrics") || is(shim, n, "tcpmetrics")) return forget_metrics(shim, n + 1);
     if (!is(shim, n, "route") && !is(shim, n, "r")) return shim_cannot(shim, "this object of ip");
     if (is(shim, n + 1, "flush")) return 0; /* Learnt MTUs: a target begins without any. */
     if (is(shim, n + 1, "add") || is(shim, n + 1, "change") || is(shim, n + 1, "replace"))

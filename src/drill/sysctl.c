@@ -63,7 +63,7 @@ static const char sends_at_once[] = "The stack paces nothing.";
 static const char room[] = "A bound on buffers; the settings for TCP's own buffers have theirs.";
 static const char follows_profile[] = "The stack has one way, that of its profile.";
 static const char no_black_hole[] = "The stack does not probe for path MTU black holes.";
-static const char fast_open[] = "Fast Open is asked for by each socket.";
+static const char fastopen_key[] = "net.ipv4.tcp_fastopen_key";
 static const char ecn[] = "The stack has RFC 3168 only; its one switch is tcp_ecn.";
 static const char old_linux[] = "Linux has dropped this itself; scripts set it for older kernels.";
 
@@ -106,9 +106,7 @@ static const struct kept kept[] = {
     {"net.ipv4.tcp_ecn_fallback", KEPT_NUMBER, "1", ecn, NULL},
     {"net.ipv4.tcp_ecn_option", KEPT_NUMBER, "2", ecn, NULL},
     {"net.ipv4.tcp_ecn_option_beacon", KEPT_NUMBER, "3", ecn, NULL},
-    {"net.ipv4.tcp_fastopen", KEPT_NUMBER, "1", fast_open, NULL},
-    {"net.ipv4.tcp_fastopen_blackhole_timeout_sec", KEPT_NUMBER, "0", fast_open, NULL},
-    {"net.ipv4.tcp_fastopen_key", KEPT_KEY, "00000000-00000000-00000000-00000000", fast_open, NULL},
+    {fastopen_key, KEPT_KEY, "00000000-00000000-00000000-00000000", "The stack has it, too.", NULL},
     {"net.ipv4.tcp_mtu_probing", KEPT_NUMBER, "0", no_black_hole, NULL},
     {"net.ipv4.tcp_base_mss", KEPT_NUMBER, "1024", no_black_hole, NULL},
     {"net.ipv4.tcp_mtu_probe_floor", KEPT_NUMBER, "48", no_black_hole, NULL},
@@ -146,8 +144,6 @@ static const struct kept kept[] = {
     {"net.inet.tcp.tso", KEPT_NUMBER, "1", no_chunks, NULL},
     {"net.inet.tcp.sendbuf_auto", KEPT_NUMBER, "1", room, NULL},
     {"net.inet.tcp.sendbuf_inc", KEPT_NUMBER, "8192", room, NULL},
-    {"net.inet.tcp.fastopen.client_enable", KEPT_NUMBER, "1", fast_open, NULL},
-    {"net.inet.tcp.fastopen.server_enable", KEPT_NUMBER, "0", fast_open, NULL},
     {"net.inet.tcp.udp_tunneling_port", KEPT_NUMBER, "0", "A port of 0 is no tunnel.", "TCP over UDP"},
     {"net.inet.tcp.udp_tunneling_overhead", KEPT_NUMBER, "0", "Of no meaning without a tunnel.", NULL},
     {"net.inet.tcp.cc.algorithm", KEPT_WORD, "cubic", follows_profile, "newreno cubic"},
@@ -272,6 +268,19 @@ static bool is_key(const char *text) {
     return true;
 }
 
+/* Groups of eight digits are numbers, and stand in the key with their lowest byte first. */
+static void set_key(struct drill_stack_target *t, const char *text) {
+    uint8_t key[32];
+    size_t len = 0;
+    for (const char *group = text; len < sizeof key && strlen(group) >= 8; group += group[8] ? 9 : 8) {
+        char digits[9] = "";
+        memcpy(digits, group, 8);
+        unsigned long number = strtoul(digits, NULL, 16);
+        for (unsigned i = 0; i < 4; i++) key[len++] = (uint8_t)(number >> (8 * i));
+    }
+    la_fastopen_key_set(t->stack, key, len);
+}
+
 /* Whether `word` is one of the words of `choices`. */
 static bool is_choice(const char *choices, const char *word) {
     size_t len = strlen(word);
@@ -295,6 +304,7 @@ static int write_kept(struct drill_stack_target *t, size_t i, const char *text, 
         return 0;
     case KEPT_KEY:
         if (!is_key(text)) return -LA_EINVAL;
+        set_key(t, text);
         break;
     case KEPT_WORD:
         if (!is_choice(kept[i].more, text)) return -LA_EINVAL;

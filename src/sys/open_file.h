@@ -63,6 +63,7 @@ struct sys_socket {
     la_time recv_timeout, send_timeout; /* LA_NEVER: none. */
     int low_water;                      /* SO_RCVLOWAT. */
     bool wants_room;                    /* An epoll found it not writable. */
+    bool syn_call;                      /* Data of a call went with the SYN: it waits for the answer. */
     unsigned nkept;
     struct sys_kept kept[SYS_KEPT];
 };
@@ -148,6 +149,10 @@ int64_t sys_wait(struct la_sys *sys, struct la_sys_call *call, struct sys_file *
 void sys_conn(const struct la_sys *sys, const struct sys_socket *s, struct la_conn_info *info);
 /* The pending error, which is no more: positive, or 0. */
 int sys_error_take(struct la_sys *sys, struct sys_socket *s);
+/* Begins to connect a fresh stream socket. 0, or an error. */
+int sys_connect_to(struct la_sys *sys, struct sys_socket *s, const void *name, int len);
+/* The attempt has come to nothing: its error, and a socket that may try again. */
+int64_t sys_connect_failed(struct la_sys *sys, struct sys_file *file);
 
 /* --- addr.c --- */
 

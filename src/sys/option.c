@@ -73,18 +73,14 @@ static const struct option_row rows[] = {
     {LA_IPPROTO_TCP, 20, 0, "TCP_REPAIR: a connection's state cannot be put back"},
     {LA_IPPROTO_TCP, 21, 0, "TCP_REPAIR: a connection's state cannot be put back"},
     {LA_IPPROTO_TCP, 22, 0, "TCP_REPAIR: a connection's state cannot be put back"},
-    {LA_IPPROTO_TCP, 23, 0, "TCP_FASTOPEN: no data goes with a SYN"},
     {LA_IPPROTO_TCP, 24, 0, "TCP_TIMESTAMP: the clock of time stamps cannot be set"},
     {LA_IPPROTO_TCP, 25, 0, "TCP_NOTSENT_LOWAT: unsent bytes do not bound POLLOUT"},
     {LA_IPPROTO_TCP, 26, 0, "TCP_CC_INFO: there is no such structure for this algorithm"},
     {LA_IPPROTO_TCP, 27, 0, "TCP_SAVE_SYN: the peer's SYN is not kept"},
     {LA_IPPROTO_TCP, 28, 0, "TCP_SAVED_SYN: the peer's SYN is not kept"},
     {LA_IPPROTO_TCP, 29, 0, "TCP_REPAIR: a connection's state cannot be put back"},
-    {LA_IPPROTO_TCP, 30, 0, "TCP_FASTOPEN_CONNECT: no data goes with a SYN"},
     {LA_IPPROTO_TCP, 31, 0, "TCP_ULP: there is no layer above TCP"},
     {LA_IPPROTO_TCP, 32, 0, "TCP_MD5SIG: segments are not signed"},
-    {LA_IPPROTO_TCP, 33, 0, "TCP_FASTOPEN_KEY: no data goes with a SYN"},
-    {LA_IPPROTO_TCP, 34, 0, "TCP_FASTOPEN_NO_COOKIE: no data goes with a SYN"},
     {LA_IPPROTO_TCP, 35, 0, "TCP_ZEROCOPY_RECEIVE: there are no pages to map"},
     {LA_IPPROTO_TCP, 36, 0, "TCP_INQ: recvmsg gives no control messages"},
     {LA_IPPROTO_TCP, 37, 0, "TCP_TX_DELAY: segments have no time to leave at"},
@@ -252,7 +248,8 @@ static int set_option(struct la_sys *sys, struct sys_socket *s, int level, int n
     error = la_setsockopt(sys->stack, s->sock, level, name, bytes, len, sys->now);
     if (error == -LA_ENOPROTOOPT && row && !row->why) error = 0;
     if (error) return error == -LA_ENOPROTOOPT ? unknown(level, name) : error;
-    keep(s, level, name, bytes, size);
+    bool key = name == LA_TCP_FASTOPEN_KEY && level == LA_IPPROTO_TCP; /* A listener's: it has no other life. */
+    if (!key) keep(s, level, name, bytes, size);
     return 0;
 }
 
@@ -349,7 +346,8 @@ static int get_own(struct la_sys *sys, struct sys_file *file, int level, int nam
 static int get_option(struct la_sys *sys, struct sys_file *file, int level, int name, uint8_t *to) {
     struct sys_socket *s = &file->socket;
     const struct option_row *row = find(level, name);
-    size_t len = name == LA_SO_LINGER && level == LA_SOL_SOCKET ? sizeof(struct la_linger) : sizeof(int);
+    bool key = name == LA_TCP_FASTOPEN_KEY && level == LA_IPPROTO_TCP;
+    size_t len = name == LA_SO_LINGER && level == LA_SOL_SOCKET ? sizeof(struct la_linger) : key ? 32 : sizeof(int);
     if (!level_fits(s, level)) return s->family == LA_AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT; /* Linux's words. */
     int own = get_own(sys, file, level, name, to);
     if (own) return own;

@@ -82,7 +82,7 @@ static int renew(struct la_sys *sys, struct sys_file *file) {
     s->sock = fresh;
     s->phase = SYS_UNCONNECTED;
     s->shut = 0;
-    s->wants_room = false;
+    s->wants_room = s->syn_call = false;
     la_owner_set(sys->stack, fresh, file->id);
     sys_option_replay(sys, s);
     if (s->bound && la_bind(sys->stack, fresh, &s->local)) s->bound = false;
@@ -221,18 +221,9 @@ static int64_t connect_datagram(struct la_sys *sys, struct la_sys_call *call, st
     return error ? error : la_connect(sys->stack, file->socket.sock, &peer, sys->now);
 }
 
-/* 0: the handshake is under way, or was before (then call->done is 1). */
-static int64_t connect_begin(struct la_sys *sys, struct la_sys_call *call, struct sys_file *file) {
-    struct sys_socket *s = &file->socket;
+int sys_connect_to(struct la_sys *sys, struct sys_socket *s, const void *name, int len) {
     struct la_endpoint peer;
-    if (s->phase == SYS_CONNECTED) return -EISCONN;
-    if (s->phase == SYS_DISCONNECTING) return -EINVAL;
-    if (s->phase == SYS_CONNECTING) {
-        call->done = 1;
-        return 0;
-    }
-    if (state_of(sys, s) != LA_CLOSED) return sys->bsd ? -EOPNOTSUPP : -EISCONN;
-    int error = sys_addr_get(s, sys_pointer(call, 1), sys_int(call, 2), &peer);
+    int error = sys_addr_get(s, name, len, &peer);
     if (error) return error;
     error = la_connect(sys->stack, s->sock, &peer, sys->now);
     if (error && error != -LA_EINPROGRESS) return error;
@@ -241,8 +232,20 @@ static int64_t connect_begin(struct la_sys *sys, struct la_sys_call *call, struc
     return 0;
 }
 
-/* The attempt has come to nothing: its error, and a socket that may try again. */
-static int64_t connect_failed(struct la_sys *sys, struct sys_file *file) {
+/* 0: the handshake is under way, or was before (then call->done is 1). */
+static int64_t connect_begin(struct la_sys *sys, struct la_sys_call *call, struct sys_file *file) {
+    struct sys_socket *s = &file->socket;
+    if (s->phase == SYS_CONNECTED) return -EISCONN;
+    if (s->phase == SYS_DISCONNECTING) return -EINVAL;
+    if (s->phase == SYS_CONNECTING) {
+        call->done = 1;
+        return 0;
+    }
+    if (state_of(sys, s) != LA_CLOSED) return sys->bsd ? -EOPNOTSUPP : -EISCONN;
+    return sys_connect_to(sys, s, sys_pointer(call, 1), sys_int(call, 2));
+}
+
+int64_t sys_connect_failed(struct la_sys *sys, struct sys_file *file) {
     int error = sys_error_take(sys, &file->socket);
     renew(sys, file);
     return error ? -error : -ECONNABORTED;
@@ -252,12 +255,15 @@ static int64_t connect_stream(struct la_sys *sys, struct la_sys_call *call, stru
     struct sys_socket *s = &file->socket;
     int64_t error = call->pending ? 0 : connect_begin(sys, call, file);
     if (error) return error;
-    enum la_state state = state_of(sys, s);
+    struct la_conn_info info;
+    sys_conn(sys, s, &info);
+    enum la_state state = info.state;
+    if (info.deferred) return call->done ? -EISCONN : 0; /* TCP_FASTOPEN_CONNECT: the SYN goes with the first data. */
     if (state == LA_SYN_SENT || state == LA_SYN_RCVD) {
         la_time timeout = file->flags & O_NONBLOCK ? 0 : s->send_timeout;
         return sys_wait(sys, call, file, timeout, call->done ? -EALREADY : -EINPROGRESS);
     }
-    if (state == LA_CLOSED) return connect_failed(sys, file);
+    if (state == LA_CLOSED) return sys_connect_failed(sys, file);
     bool told = sys->bsd && call->done && !call->pending; /* BSD tells success once, by the event. */
     s->phase = SYS_CONNECTED;
     return told ? -EISCONN : 0;

@@ -88,7 +88,8 @@ void sys_tcp_info(const struct la_sys *sys, const struct sys_socket *s, void *to
         i.rcv_wnd = c.rcv_wnd;
         i.rcv_rtt = us(c.rcv_rtt);
         i.options = (uint8_t)(c.timestamps * SYS_TCP_OPT_TIMESTAMPS | c.sack * SYS_TCP_OPT_SACK |
-                              c.wscale * SYS_TCP_OPT_WSCALE | c.ecn * SYS_TCP_OPT_ECN);
+                              c.wscale * SYS_TCP_OPT_WSCALE | c.ecn * SYS_TCP_OPT_ECN |
+                              c.syn_data * SYS_TCP_OPT_SYN_DATA | c.fastopen_child * SYS_TCP_OPT_TFO_CHILD);
         i.snd_wscale = c.snd_wscale & 15u;
         i.rcv_wscale = c.rcv_wscale & 15u;
         i.pmtu = c.path_mtu;

@@ -27,6 +27,8 @@ enum sys_tcp_option {
     SYS_TCP_OPT_SACK = 2,
     SYS_TCP_OPT_WSCALE = 4,
     SYS_TCP_OPT_ECN = 8,
+    SYS_TCP_OPT_SYN_DATA = 32,
+    SYS_TCP_OPT_TFO_CHILD = 128,
 };
 
 struct sys_tcp_info {

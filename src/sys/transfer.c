@@ -44,8 +44,7 @@ const char *sys_transfer_refusal(const struct la_sys_call *call) {
     }
     bool sends = call->nr == LA_SYS_SEND || call->nr == LA_SYS_SENDTO || call->nr == LA_SYS_SENDMSG;
     if (!sends) return flags & FLAG_ERRQUEUE ? "MSG_ERRQUEUE: there is no queue of errors" : NULL;
-    if (flags & FLAG_ZEROCOPY) return "MSG_ZEROCOPY: there is no queue of completions";
-    return flags & FLAG_FASTOPEN ? "MSG_FASTOPEN: no data goes with a SYN" : NULL;
+    return flags & FLAG_ZEROCOPY ? "MSG_ZEROCOPY: there is no queue of completions" : NULL;
 }
 
 /* --- Arguments --- */
@@ -292,9 +291,94 @@ static int64_t give(struct la_sys *sys, const struct transfer *t, size_t *done) 
     return 0;
 }
 
+static bool is_opening(const struct la_sys *sys, const struct sys_socket *s) {
+    struct la_conn_info info;
+    sys_conn(sys, s, &info);
+    return info.state == LA_SYN_SENT || (info.state == LA_SYN_RCVD && !info.fastopen_child);
+}
+
+/* MSG_FASTOPEN: connects a fresh socket by data. 0: the call goes on as any other. */
+static int64_t fastopen_begin(struct la_sys *sys, struct transfer *t) {
+    struct sys_socket *s = &t->file->socket;
+    struct la_conn_info info;
+    int64_t bits = 0;
+    const int on = 1;
+    bool nobody = t->name && sys_addr_family(t->name, t->name_len) == AF_UNSPEC;
+    la_get(sys->stack, "net.ipv4.tcp_fastopen", &bits);
+    if (!(bits & 1) || nobody) return -EOPNOTSUPP;
+    sys_conn(sys, s, &info);
+    switch (s->phase) {
+    case SYS_UNCONNECTED: break;
+    case SYS_CONNECTING:
+        if (info.state == LA_CLOSED) return sys_connect_failed(sys, t->file);
+        if (is_opening(sys, s)) return info.deferred ? 0 : -EALREADY;
+        s->phase = SYS_CONNECTED;
+        return 0;
+    case SYS_CONNECTED: return -EISCONN;
+    default: return -EINVAL;
+    }
+    if (!t->name) return -EINVAL;
+    if (info.state != LA_CLOSED) return -EISCONN;
+    la_setsockopt(sys->stack, s->sock, LA_IPPROTO_TCP, LA_TCP_FASTOPEN_CONNECT, &on, sizeof on, sys->now);
+    int error = sys_connect_to(sys, s, t->name, t->name_len);
+    if (error) return error;
+    sys_conn(sys, s, &info);
+    return t->no_wait && !info.deferred ? -EINPROGRESS : 0; /* The SYN asks for a cookie and carries nothing. */
+}
+
+/* BSD's sendto() connects a fresh socket that has TCP_FASTOPEN, and its data waits for whatever carries it. */
+static int64_t implied_connect(struct la_sys *sys, struct transfer *t) {
+    struct sys_socket *s = &t->file->socket;
+    int fast = 0;
+    const int on = 1;
+    size_t len = sizeof fast;
+    struct la_conn_info info;
+    sys_conn(sys, s, &info);
+    if (!t->name || s->phase != SYS_UNCONNECTED || info.state != LA_CLOSED) return 0;
+    la_getsockopt(sys->stack, s->sock, LA_IPPROTO_TCP, LA_TCP_FASTOPEN, &fast, &len);
+    if (!fast) return 0;
+    la_setsockopt(sys->stack, s->sock, LA_IPPROTO_TCP, LA_TCP_FASTOPEN_QUEUE, &on, sizeof on, sys->now);
+    return sys_connect_to(sys, s, t->name, t->name_len);
+}
+
+/* A call whose data went with the SYN waits for the answer: what is said of it is true only then. 0: it is there. */
+static int64_t fastopen_wait(struct la_sys *sys, struct la_sys_call *call, struct transfer *t) {
+    struct sys_socket *s = &t->file->socket;
+    struct la_conn_info info;
+    if (is_opening(sys, s)) {
+        la_time timeout = t->no_wait ? 0 : s->send_timeout;
+        int64_t got = call->done ? (int64_t)call->done : -EINPROGRESS;
+        s->syn_call = !t->no_wait;
+        return sys_wait(sys, call, t->file, timeout, got);
+    }
+    s->syn_call = false;
+    sys_conn(sys, s, &info);
+    if (info.state == LA_CLOSED) return sys_connect_failed(sys, t->file);
+    s->phase = SYS_CONNECTED;
+    return 0;
+}
+
+static int64_t send_opening(struct la_sys *sys, struct la_sys_call *call, struct transfer *t) {
+    struct sys_socket *s = &t->file->socket;
+    struct la_conn_info info;
+    int64_t why = 0;
+    if (call->pending) return s->syn_call ? fastopen_wait(sys, call, t) : 0;
+    if (t->flags & FLAG_FASTOPEN) why = fastopen_begin(sys, t);
+    if (sys->bsd) return why ? why : implied_connect(sys, t);
+    if (why) return why;
+    sys_conn(sys, s, &info);
+    if (!info.deferred) return 0;
+    why = give(sys, t, &call->done);
+    if (why && why != -LA_EAGAIN && why != -LA_EINPROGRESS) return why;
+    return fastopen_wait(sys, call, t);
+}
+
 static int64_t send_stream(struct la_sys *sys, struct la_sys_call *call, struct transfer *t) {
     struct sys_socket *s = &t->file->socket;
+    int64_t opening = send_opening(sys, call, t);
+    if (opening) return opening;
     size_t done = call->done;
+    if (done && done == t->total) return (int64_t)done;
     int ready = la_ready(sys->stack, s->sock);
     if (done && (s->error || ready < 0 || ready & (LA_EV_ERROR | LA_EV_CLOSED))) return (int64_t)done;
     if (s->error) return -sys_error_take(sys, s);

@@ -28,6 +28,7 @@ void tcp_ack_syn(struct tcp_conn *c, seq ack) {
     c->snd_una = ack;
     c->snd_nxt = seq_max(c->snd_nxt, ack);
     c->snd_wl2 = ack;
+    c->eng.delivered++;
     c->unacked_since = tcp_clock_ms(c->tcp);
     tcp_timer_stop(c, LA_TIMER_RETRANSMIT);
     tcp_timer_stop(c, LA_TIMER_USER);

@@ -41,6 +41,7 @@ void tcp_conn_free(struct tcp_conn *c) {
     ranges_free(&c->ooo, tcp->env);
     tcp_score_clear(c);
     tcp_cwnd_free(c);
+    env_release(tcp->env, c->fastopen_keys, sizeof *c->fastopen_keys);
     tcp->count[c->is.detached ? LA_CLOSED : c->state]--;
     pool_put(&tcp->conns, tcp_conn_index(c));
 }
@@ -68,7 +69,8 @@ void tcp_unhash(struct tcp_conn *c) {
 bool tcp_synchronized(const struct tcp_conn *c) { return c->state >= LA_ESTABLISHED && c->state < LA_TIME_WAIT; }
 
 bool tcp_may_send(const struct tcp_conn *c) {
-    return (c->state == LA_ESTABLISHED || c->state == LA_CLOSE_WAIT) && !c->is.fin_queued;
+    bool child = c->state == LA_SYN_RCVD && c->is.fastopen_child; /* RFC 7413, 4.2.2. */
+    return (c->state == LA_ESTABLISHED || c->state == LA_CLOSE_WAIT || child) && !c->is.fin_queued;
 }
 
 bool tcp_fin_acked(const struct tcp_conn *c) { return c->is.fin_queued && seq_gt(c->snd_una, c->snd_end); }

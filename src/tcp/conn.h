@@ -67,6 +67,16 @@ struct tcp_flags_conn {
     unsigned urg_in : 2;       /* enum urgent, of the byte before rcv_up. */
     unsigned urg_out : 1;      /* Segments before snd_up say so. */
     unsigned oobinline : 1;    /* SO_OOBINLINE. */
+    /* Fast Open: options, … */
+    unsigned fastopen_connect : 1, fastopen_queue : 1, fastopen_no_cookie : 1;
+    unsigned fastopen : 1;       /* … connect() wants it, … */
+    unsigned deferred : 1;       /* … the SYN waits for data, … */
+    unsigned syn_option : 1;     /* … it had the option, … */
+    unsigned syn_exp : 1;        /* … in the form of the experiment; */
+    unsigned syn_data_taken : 1; /* a SYN's data, by the one that it went to; */
+    unsigned fastopen_child : 1; /* made by a SYN, before the handshake was over; */
+    unsigned synack_due : 1;     /* its SYN+ACK is to go again; */
+    unsigned fastopen_renew : 1; /* its SYN+ACK brings a cookie of the key in use. */
 };
 
 struct tcp_listener;
@@ -180,6 +190,10 @@ struct tcp_conn {
     seq iss, irs;
     seq snd_up, rcv_up; /* Behind the last urgent byte, where is.urg_out and is.urg_in say that there is one. */
     seq fin_seq;
+    uint16_t syn_data;             /* Bytes that our SYN carried. */
+    uint32_t fastopen_max;         /* LA_TCP_FASTOPEN */
+    la_sock fastopen_listener;     /* Of a child: where it counts in SYN_RCVD. */
+    struct fastopen_keys *fastopen_keys; /* LA_TCP_FASTOPEN_KEY, or NULL: the stack's. */
 
     /* The way out, and to the owner. */
     struct list out; /* In the interface's list of connections with marks. */
@@ -383,7 +397,7 @@ void tcp_delack_later(struct tcp_conn *c);
 /* The next `n` segments are acknowledged at once, unless they are part of a conversation; n is cut to the setting. */
 void tcp_delack_quick(struct tcp_conn *c, uint8_t n);
 /* Data is sent. */
-void tcp_delack_answer(struct tcp_conn *c);
+void tcp_delack_answer(struct tcp_conn *c, bool opening);
 enum tcp_verdict tcp_delack_fire(struct tcp_conn *c);
 
 /* send.c */
@@ -489,6 +503,9 @@ struct tcp_listener {
     uint32_t refused;  /* Segments dropped because the accept queue was full. */
     la_time cookie_at; /* When the last SYN cookie was sent. */
     bool cookies;      /* Whether one ever was. */
+    uint32_t fastopen_pending;   /* Children in SYN_RCVD. */
+    uint32_t fastopen_resets[2]; /* Children that were reset in SYN_RCVD, in this span and in the one before. */
+    uint64_t fastopen_span;      /* Number of the latest span. */
 };
 int tcp_listen_open(struct tcp_conn *c, int backlog);
 void tcp_listen_close(struct tcp_conn *c);
@@ -517,6 +534,7 @@ struct embryo {
     uint8_t retries;
     uint8_t tos, ttl;
     bool wscale_on, ts_on, sack_on, ecn_on;
+    bool cookie_asked, cookie_exp; /* The SYN+ACK brings a Fast Open cookie, in the form of the experiment. */
 };
 void tcp_syncache_init(struct tcp *tcp);
 void tcp_syncache_free(struct tcp *tcp);

@@ -68,11 +68,12 @@ enum tcp_verdict tcp_delack_fire(struct tcp_conn *c) {
     return GO_ON;
 }
 
-/* Data goes out. Soon after data came it is an answer: from here on, ACKs wait for the next one. */
-void tcp_delack_answer(struct tcp_conn *c) {
+/* Data goes out. Soon after data came it is an answer, and so is what goes with the ACK that ends the handshake
+ * (`opening`): from here on, ACKs wait for the next one. */
+void tcp_delack_answer(struct tcp_conn *c, bool opening) {
     const struct tcp_params *params = &c->tcp->params;
     uint32_t gone = tcp_clock_ms(c->tcp) - c->data_at;
-    if (params->quickacks_end && gone * LA_MS < params->delack) c->is.pingpong = 1;
+    if (params->quickacks_end && (opening || gone * LA_MS < params->delack)) c->is.pingpong = 1;
 }
 
 /* An ACK has left, alone or with data. */

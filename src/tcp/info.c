@@ -40,6 +40,9 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->sack = c->is.sack_on;
     info->wscale = c->is.wscale_on;
     info->ecn = c->is.ecn_on;
+    info->deferred = c->is.deferred;
+    info->syn_data = c->is.syn_data_taken;
+    info->fastopen_child = c->is.fastopen_child;
     info->snd_wscale = c->snd_wscale;
     info->rcv_wscale = c->rcv_wscale;
     info->path_mtu = c->path.mtu;

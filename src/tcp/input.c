@@ -6,6 +6,13 @@
  * to go (an RST, the last ACK): those are sent at once, because nobody is left to send them. */
 #include "tcp/conn.h"
 
+/* A SYN+ACK that echoes a time at which no SYN was sent answers an earlier connection's (RFC 7323, 3.2). */
+static bool echoes_other(const struct tcp_conn *c, const struct tcp_options *o) {
+    if (!o->has_ts || !o->ts_ecr || !c->tcp->params.timestamps || c->is.noopt) return false;
+    uint32_t ms = o->ts_ecr - c->ts_offset, now = tcp_clock_ms(c->tcp);
+    return now - ms > now - c->unacked_since;
+}
+
 /* 3.10.7.3, first and second: is there an ACK, and does it acknowledge our SYN? Then RST. */
 static enum tcp_verdict syn_sent_ack_rst(struct tcp_conn *c, struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
@@ -16,6 +23,11 @@ static enum tcp_verdict syn_sent_ack_rst(struct tcp_conn *c, struct tcp_in *in) 
         if (!rst) tcp_reply_rst(c->tcp, in);
         return STOP;
     }
+    if (ack && !(s->flags & TCP_RST) && echoes_other(c, &s->opt)) {
+        tcp_drop(c, LA_D_SYN_SENT_ECHO);
+        tcp_reply_rst(c->tcp, in);
+        return STOP;
+    }
     if (s->flags & TCP_RST) {
         if (!ack) return tcp_drop(c, LA_D_SYN_SENT_RST), STOP;
         env_count(c->tcp->env, LA_C_RESETS_IN);
@@ -23,7 +35,7 @@ static enum tcp_verdict syn_sent_ack_rst(struct tcp_conn *c, struct tcp_in *in) 
         return GONE;
     }
     if (!(s->flags & TCP_SYN)) return tcp_drop(c, LA_D_SYN_SENT_NO_SYN), STOP;
-    if (s->flags & TCP_FIN && c->tcp->params.drop_synfin) return tcp_drop(c, LA_D_SYN_FIN), STOP;
+    if (s->flags & TCP_FIN && !ack && c->tcp->params.drop_synfin) return tcp_drop(c, LA_D_SYN_FIN), STOP;
     return GO_ON;
 }
 
@@ -44,9 +56,11 @@ static enum tcp_verdict syn_sent(struct tcp_conn *c, struct tcp_in *in) {
         tcp_mark(c, MARK_SEND);
         return STOP;
     }
-    tcp_ack_syn(c, s->ack);
+    tcp_ack_syn(c, seq_add(c->iss, 1));
     tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, in->what);
+    tcp_fastopen_answered(c, s);
     tcp_open_done(c);
+    tcp_fastopen_resend(c);
     tcp_mark(c, MARK_ACK | MARK_SEND);
     s->seq = seq_add(s->seq, 1); /* Behind the SYN. */
     s->flags &= (uint16_t)~TCP_SYN;
@@ -63,6 +77,7 @@ static void strip_known_syn(struct tcp_conn *c, struct tcp_seg *s) {
 
 /* 3.10.7.4: the steps for all states in which the peer's sequence numbers are known. */
 static enum tcp_verdict synchronized(struct tcp_conn *c, struct tcp_in *in) {
+    if (tcp_fastopen_syn_again(c, &in->seg)) return STOP;
     strip_known_syn(c, &in->seg);
     enum tcp_verdict v = tcp_validate_sequence(c, in); /* First: is it in the window; PAWS. */
     if (v == GO_ON) v = tcp_validate_rst(c, in);       /* Second: RST (RFC 5961, 3). Third, security, is obsolete. */

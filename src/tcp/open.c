@@ -59,8 +59,9 @@ void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
 }
 
 void tcp_open_done(struct tcp_conn *c) {
-    c->quickacks = c->tcp->params.quickacks;
-    tcp_cwnd_init(c);
+    bool sends = c->is.fastopen_child && c->state != LA_SYN_RCVD; /* It began with the SYN. */
+    if (!sends) c->quickacks = c->tcp->params.quickacks;
+    if (!sends) tcp_cwnd_init(c);
     if (c->backoff) { /* The SYN or SYN+ACK was lost: RFC 5681, 3.1; RFC 6298, 5.7. */
         c->eng.cc.cwnd = 1;
         if (!c->srtt_us && c->rto_us < RTO_AFTER_LOST_SYN_US) c->rto_us = RTO_AFTER_LOST_SYN_US;

@@ -38,6 +38,7 @@ static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
     o->wscale = c->rcv_wscale;
     o->sack_ok = answer ? c->is.sack_on : params->sack;
     o->has_ts = answer ? c->is.ts_on : params->timestamps;
+    tcp_fastopen_option(c, o);
 }
 
 static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct tcp_options *o) {
@@ -57,7 +58,8 @@ static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct 
 
 /* In a SYN the window is not scaled; before the peer's SYN there is no sequence to count it from. */
 static uint16_t syn_window(struct tcp_conn *c) {
-    uint16_t window = tcp_syn_window(c->rcvbuf);
+    uint32_t unread = c->state == LA_SYN_RCVD ? tcp_unread(c) : 0;
+    uint16_t window = tcp_syn_window(unread < c->rcvbuf ? c->rcvbuf - unread : 0);
     if (c->state == LA_SYN_RCVD) c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
     return window;
 }
@@ -91,7 +93,8 @@ static void put_payload(struct tcp_conn *c, struct ip_packet *p, const struct tc
     unsigned count = 0;
     if (!plan->len) return;
     struct la_span span[LA_PACKET_SPANS - 1];
-    buffer_peek(&c->snd, plan->seq, plan->len, span, COUNT_OF(span), &count);
+    seq from = plan->flags & TCP_SYN ? seq_add(plan->seq, 1) : plan->seq;
+    buffer_peek(&c->snd, from, plan->len, span, COUNT_OF(span), &count);
     for (unsigned i = 0; i < count; i++) ip_packet_add(p, span[i]);
 }
 

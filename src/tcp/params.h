@@ -74,6 +74,10 @@ struct tcp_params {
     uint16_t port_first, port_last; /* Ephemeral ports. */
     bool drop_synfin;               /* SYN with FIN to a listener is dropped. */
     bool listen_synack_rst;         /* SYN+ACK to a listener is answered by RST (RFC 9293) rather than dropped. */
+    uint32_t fastopen;              /* enum fastopen_bits */
+    uint32_t fastopen_cookies;      /* Servers at most whose cookies are remembered. */
+    la_time fastopen_path_disable;  /* After a request, or data, in vain, no other for so long; 0: that is no reason. */
+    la_time fastopen_blackhole;     /* After data in SYNs was lost twice in a row. 0: that is no reason. */
 
     /* Options. */
     bool window_scaling, timestamps, sack;

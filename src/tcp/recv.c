@@ -239,7 +239,8 @@ enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in) {
     c->is.fin_received = 1;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
     c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt); /* A FIN may stand right behind a full window. */
-    bool may_wait = c->tcp->params.fin_ack_delayed && c->state == LA_ESTABLISHED && c->bytes_in > 0;
+    bool after_data = c->bytes_in > 0 && !(c->is.fastopen_child && c->segs_in == 1);
+    bool may_wait = c->tcp->params.fin_ack_delayed && c->state == LA_ESTABLISHED && after_data;
     if (may_wait && !(c->marks & MARK_ACK))
         tcp_delack_later(c);
     else

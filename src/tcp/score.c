@@ -195,7 +195,7 @@ void tcp_score_clear(struct tcp_conn *c) {
 void tcp_score_check(const struct tcp_conn *c) {
     const struct tcp_engine *e = &c->eng;
     uint32_t sacked = 0, lost = 0, again = 0;
-    seq at = c->snd_una;
+    seq at = c->state == LA_SYN_RCVD ? seq_add(c->iss, 1) : c->snd_una; /* A SYN+ACK has no record. */
     for (uint32_t i = 0; i < e->sent.count; i++) {
         const struct sent *s = sent_at(&e->sent, i);
         ASSERT(seq_eq(s->from, at) && seq_lt(s->from, s->to));

@@ -30,6 +30,7 @@ static uint16_t data_flags(const struct tcp_conn *c, seq at, uint32_t len) {
     seq end = seq_add(at, len);
     uint16_t flags = TCP_ACK;
     if (len && seq_eq(end, c->snd_end) && !c->is.more) flags |= TCP_PSH;
+    if (tcp_fastopen_ends(c, end)) flags |= TCP_PSH;
     if (c->is.fin_queued && seq_eq(end, c->snd_end)) flags |= TCP_FIN;
     return flags;
 }
@@ -37,14 +38,6 @@ static uint16_t data_flags(const struct tcp_conn *c, seq at, uint32_t len) {
 static bool plan_is(struct tcp_plan *plan, seq at, uint32_t len, uint16_t flags, bool silent) {
     *plan = (struct tcp_plan){.seq = at, .len = len, .flags = flags, .silent = silent};
     return true;
-}
-
-static bool plan_opening(struct tcp_conn *c, struct tcp_plan *plan) {
-    bool syn_due = seq_eq(c->snd_nxt, c->iss);
-    uint16_t ack = c->state == LA_SYN_RCVD ? TCP_ACK : 0;
-    if (syn_due) return plan_is(plan, c->iss, 0, TCP_SYN | ack, false);
-    if (c->marks & MARK_ACK && ack) return plan_is(plan, c->snd_nxt, 0, TCP_ACK, false);
-    return false;
 }
 
 /* A segment in flight, once more. Beyond the window only the first may go: it asks about the window, too. */
@@ -94,7 +87,7 @@ static bool plan_probe(struct tcp_conn *c, struct tcp_plan *plan) {
 
 /* How many bytes both windows let go beyond snd_nxt. */
 static uint32_t usable(struct tcp_conn *c, uint32_t mss) {
-    seq edge = seq_add(c->snd_una, c->snd_wnd);
+    seq edge = seq_add(c->snd_una, c->snd_wnd + (c->state == LA_SYN_RCVD)); /* A SYN is beside the window. */
     uint32_t wnd = seq_gt(edge, c->snd_nxt) ? seq_len(c->snd_nxt, edge) : 0, in_flight = tcp_in_flight(c);
     if (in_flight >= c->eng.cc.cwnd) {
         if (wnd) c->eng.held_back = true;
@@ -180,6 +173,17 @@ static bool plan_stream(struct tcp_conn *c, struct tcp_plan *plan) {
         e->new_only = e->frto = false;
     }
     return plan_lost(c, plan) || plan_data(c, plan);
+}
+
+/* Data behind a child's SYN+ACK is not repeated with it: the ACK will say what is missing. */
+static bool plan_opening(struct tcp_conn *c, struct tcp_plan *plan) {
+    bool syn_due = (seq_eq(c->snd_nxt, c->iss) && !c->is.deferred) || c->is.synack_due;
+    uint16_t ack = c->state == LA_SYN_RCVD ? TCP_ACK : 0;
+    c->is.synack_due = 0;
+    if (syn_due) return plan_is(plan, c->iss, ack ? 0 : tcp_fastopen_syn_len(c), TCP_SYN | ack, false);
+    if (c->is.fastopen_child && c->marks & MARK_SEND && plan_stream(c, plan)) return true;
+    if (c->marks & MARK_ACK && ack) return plan_is(plan, c->snd_nxt, 0, TCP_ACK, false);
+    return false;
 }
 
 /* The sequence number of a segment that occupies none. After a timeout snd_nxt is behind, and what carries it could be
@@ -270,6 +274,7 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     bool syn = plan->flags & TCP_SYN, fin = plan->flags & TCP_FIN;
     uint32_t space = plan->len + (syn ? 1 : 0) + (fin ? 1 : 0);
     seq end = seq_add(plan->seq, space);
+    bool at_once = c->marks & MARK_ACK && c->bytes_in == 0 && !syn && !plan->again;
     c->segs_out++;
     if (plan->flags & TCP_ACK) {
         if (c->dupacks_owed && !space) c->dupacks_owed--;
@@ -277,7 +282,7 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         tcp_delack_sent(c);
     }
     if (!space) return;
-    if (plan->len && !plan->silent) tcp_delack_answer(c);
+    if (plan->len && !plan->silent) tcp_delack_answer(c, at_once);
     if (plan->silent) {
         c->snd_max = seq_max(c->snd_max, end);
     } else if (syn) {

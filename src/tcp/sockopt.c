@@ -169,6 +169,7 @@ int tcp_setsockopt(struct tcp *tcp, la_sock sock, int level, int name, const voi
     if (!c) return -LA_EBADF;
     if (!value) return -LA_EFAULT;
     if (level == LA_SOL_SOCKET && name == LA_SO_LINGER) return set_linger(c, value, len);
+    if (level == LA_IPPROTO_TCP && tcp_fastopen_is_option(name)) return tcp_fastopen_setsockopt(c, name, value, len);
     const struct option *o = find(level, name);
     if (!o || !o->set) return -LA_ENOPROTOOPT;
     if (len < sizeof number) return -LA_EINVAL;
@@ -189,6 +190,7 @@ int tcp_getsockopt(struct tcp *tcp, la_sock sock, int level, int name, void *val
         memcpy(value, &l, *len);
         return 0;
     }
+    if (level == LA_IPPROTO_TCP && tcp_fastopen_is_option(name)) return tcp_fastopen_getsockopt(c, name, value, len);
     const struct option *o = find(level, name);
     if (!o) return -LA_ENOPROTOOPT;
     int number = o->get(c);

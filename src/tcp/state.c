@@ -149,4 +149,6 @@ void tcp_set_state(struct tcp_conn *c, enum la_state state, enum la_cause cause,
     tcp_trace_move(c->tcp, &c->key, c->is.owned ? c->event.sock : -1, &move);
     count_move(c, from, cause);
     announce(c, from);
+    if (from == LA_SYN_RCVD && c->is.fastopen_child)
+        tcp_fastopen_left(c, state == LA_CLOSED && cause == LA_CAUSE_SEGMENT);
 }

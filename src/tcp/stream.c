@@ -14,8 +14,8 @@ static bool opening(const struct tcp_conn *c) { return c->state == LA_SYN_SENT |
 /* Why nothing can be sent, or 0. */
 static int64_t send_blocked(struct tcp_conn *c) {
     if (c->error) return -take_error(c);
-    if (opening(c)) return c->is.fin_queued ? -LA_EPIPE : -LA_EAGAIN;
     if (tcp_may_send(c)) return 0;
+    if (opening(c)) return c->is.fin_queued ? -LA_EPIPE : -LA_EAGAIN;
     return -LA_EPIPE;
 }
 
@@ -38,6 +38,7 @@ static void sent_by_user(struct tcp_conn *c, uint32_t len) {
 int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, int flags) {
     struct tcp_conn *c = tcp_conn_of(tcp, sock);
     if (!c) return -LA_EBADF;
+    if (tcp_fastopen_takes(c)) return tcp_fastopen_send(c, data, len);
     int64_t blocked = send_blocked(c);
     if (blocked) return blocked;
     if (!data && len) return -LA_EFAULT;
@@ -58,6 +59,7 @@ int64_t tcp_reserve(struct tcp *tcp, la_sock sock, size_t len, struct la_room *r
     if (!c) return -LA_EBADF;
     if (!room || !count) return -LA_EFAULT;
     *count = 0;
+    if (c->is.deferred) tcp_fastopen_go(c); /* What is filled in later cannot go with the SYN. */
     int64_t blocked = send_blocked(c);
     if (blocked) return blocked;
     uint32_t free = send_room(c), n = len < free ? (uint32_t)len : free;
@@ -137,6 +139,7 @@ int tcp_ready(const struct tcp *tcp, la_sock sock) {
     if (c->is.fin_received || c->is.read_shut || over) bits |= LA_EV_EOF | LA_EV_READABLE;
     if (c->error) bits |= LA_EV_ERROR | LA_EV_READABLE | LA_EV_WRITABLE;
     if (tcp_may_send(c) && seq_len(c->snd_una, c->snd_end) < tcp_sndbuf(c)) bits |= LA_EV_WRITABLE;
+    if (c->is.deferred) bits |= LA_EV_WRITABLE;
     if (c->is.fin_queued || over) bits |= LA_EV_WRITABLE; /* A write would fail at once. */
     if (tcp_synchronized(c) && !c->is.passive) bits |= LA_EV_CONNECTED;
     if (over) bits |= LA_EV_CLOSED;

@@ -81,6 +81,7 @@ static void send_synack(struct tcp *tcp, const struct embryo *e) {
     r.opt.wscale = e->rcv_wscale;
     r.opt.sack_ok = e->sack_on;
     stamp(tcp, e, &r.opt);
+    if (e->cookie_asked) tcp_fastopen_give(tcp_conn_at(tcp, e->listener), &e->key, e->cookie_exp, &r.opt);
     tcp_reply_send(tcp, &r);
 }
 
@@ -104,6 +105,7 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     const struct tcp_options *o = &in->seg.opt;
     struct ip_path path;
     e->key = in->key;
+    e->listener = tcp_conn_index(listener);
     e->zone = tcp_zone_of(in);
     if (ip_path_find(listener->tcp->ip, &e->key.peer, &e->key.local, e->zone, &path) < 0) return false;
     e->irs = in->seg.seq;
@@ -154,7 +156,6 @@ static void keep(struct tcp_conn *listener, const struct embryo *like, const str
     }
     *e = *like;
     e->index = index;
-    e->listener = tcp_conn_index(listener);
     e->iss = tcp_isn(tcp, &e->key, floor);
     if (!table_insert(&tcp->embryo_tuples, tcp_key_hash(tcp, &e->key), index)) {
         pool_put(&tcp->embryos, index);
@@ -172,6 +173,88 @@ static void keep(struct tcp_conn *listener, const struct embryo *like, const str
     send_synack(tcp, e);
 }
 
+/* What an accepted connection has from its listener. */
+static void inherit(struct tcp_conn *c, const struct tcp_conn *l) {
+    c->event.owner = l->event.owner;
+    c->rcvbuf = l->rcvbuf;
+    c->sndbuf = l->sndbuf;
+    c->is.rcvbuf_set = l->is.rcvbuf_set;
+    c->is.sndbuf_set = l->is.sndbuf_set;
+    c->is.nodelay = l->is.nodelay;
+    c->is.noopt = l->is.noopt;
+    c->is.keepalive = l->is.keepalive;
+    c->is.reuseaddr = l->is.reuseaddr;
+    c->is.linger_on = l->is.linger_on;
+    c->linger_s = l->linger_s;
+    c->linger2_s = l->linger2_s;
+    c->keepidle_s = l->keepidle_s;
+    c->keepintvl_s = l->keepintvl_s;
+    c->keepcnt = l->keepcnt;
+    c->user_timeout_ms = l->user_timeout_ms;
+    c->user_mss = l->user_mss;
+    c->ttl = l->ttl;
+    c->tos = l->tos;
+}
+
+/* The record's facts become the connection's, as if its SYN and SYN+ACK had been seen by this object. */
+static void adopt(struct tcp_conn *c, const struct embryo *e) {
+    struct tcp_seg syn = {.seq = e->irs, .wnd = e->peer_wnd};
+    syn.opt.has_mss = true;
+    syn.opt.mss = e->peer_mss;
+    syn.opt.has_wscale = e->wscale_on;
+    syn.opt.wscale = e->snd_wscale;
+    syn.opt.has_ts = e->ts_on;
+    syn.opt.ts_val = e->ts_recent;
+    syn.opt.sack_ok = e->sack_on;
+    tcp_open_send(c, e->iss);
+    c->rcv_wscale = e->rcv_wscale;
+    tcp_open_agree(c, &syn);
+    c->is.ecn_on = e->ecn_on;
+    c->rcv_adv = seq_add(c->rcv_nxt, e->wnd);
+    c->snd_nxt = c->snd_max = seq_add(e->iss, 1);
+    c->retransmits = c->backoff = e->retries;
+    if (e->retries == 0) c->opened_at = e->at; /* The handshake is a round trip, unless SYN+ACK was repeated. */
+}
+
+/* The connection object, in SYN_RCVD and in the accept queue; NULL when memory is refused. */
+static struct tcp_conn *make_conn(struct tcp_conn *listener, const struct embryo *e) {
+    struct tcp *tcp = listener->tcp;
+    struct tcp_conn *c = tcp_conn_new(tcp);
+    if (!c) {
+        env_drop(tcp->env, LA_D_NO_MEMORY);
+        return NULL;
+    }
+    c->key = e->key;
+    c->zone = e->zone;
+    c->is.passive = 1;
+    inherit(c, listener);
+    if (!tcp_path_refresh(c) || !tcp_hash(c)) {
+        env_drop(tcp->env, LA_D_NO_MEMORY);
+        tcp_conn_free(c);
+        return NULL;
+    }
+    tcp_port_join(c);
+    adopt(c, e);
+    struct la_move born = {e->at, LA_LISTEN, LA_SYN_RCVD, LA_CAUSE_SEGMENT, TCP_SYN};
+    tcp_state_inherit(c, &born);
+    tcp_accept_put(listener, c);
+    return c;
+}
+
+/* Fast Open: the connection begins with the SYN. False: there is no memory for it. */
+static bool fast_open(struct tcp_conn *listener, struct embryo *e, const struct tcp_in *in,
+                      const struct iss_floor *floor) {
+    struct tcp *tcp = listener->tcp;
+    e->iss = tcp_isn(tcp, &e->key, floor);
+    struct tcp_conn *c = make_conn(listener, e);
+    if (!c) return false;
+    env_count(tcp->env, LA_C_PASSIVE_OPENS);
+    trace(tcp, e, true, LA_CAUSE_SEGMENT, TCP_SYN);
+    tcp_fastopen_born(listener, c, in);
+    event_post(tcp->events, &listener->event, LA_EV_ACCEPTED | LA_EV_READABLE);
+    return true;
+}
+
 void tcp_embryo_new(struct tcp_conn *listener, struct tcp_in *in, const struct iss_floor *floor) {
     struct tcp *tcp = listener->tcp;
     struct embryo e = {.iss = {0}};
@@ -179,6 +262,10 @@ void tcp_embryo_new(struct tcp_conn *listener, struct tcp_in *in, const struct i
         env_drop(tcp->env, LA_D_NO_ROUTE);
         return;
     }
+    enum fastopen_answer fast = tcp_fastopen_judge(listener, in);
+    if (fast == FASTOPEN_CHILD && fast_open(listener, &e, in, floor)) return;
+    e.cookie_asked = fast != FASTOPEN_IGNORED;
+    e.cookie_exp = in->seg.opt.fastopen_exp;
     bool full = listener->listen->nembryos >= tcp->params.syn_cache_max;
     bool cookie = tcp->params.syncookies >= 2 || (tcp->params.syncookies == 1 && full);
     if (cookie && !floor->set) /* One cannot lie beyond an old connection's numbers (RFC 1122, 4.2.2.13). */
@@ -275,70 +362,10 @@ bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in) {
     return true;
 }
 
-/* What an accepted connection has from its listener. */
-static void inherit(struct tcp_conn *c, const struct tcp_conn *l) {
-    c->event.owner = l->event.owner;
-    c->rcvbuf = l->rcvbuf;
-    c->sndbuf = l->sndbuf;
-    c->is.rcvbuf_set = l->is.rcvbuf_set;
-    c->is.sndbuf_set = l->is.sndbuf_set;
-    c->is.nodelay = l->is.nodelay;
-    c->is.noopt = l->is.noopt;
-    c->is.keepalive = l->is.keepalive;
-    c->is.reuseaddr = l->is.reuseaddr;
-    c->is.linger_on = l->is.linger_on;
-    c->linger_s = l->linger_s;
-    c->linger2_s = l->linger2_s;
-    c->keepidle_s = l->keepidle_s;
-    c->keepintvl_s = l->keepintvl_s;
-    c->keepcnt = l->keepcnt;
-    c->user_timeout_ms = l->user_timeout_ms;
-    c->user_mss = l->user_mss;
-    c->ttl = l->ttl;
-    c->tos = l->tos;
-}
-
-/* The record's facts become the connection's, as if its SYN and SYN+ACK had been seen by this object. */
-static void adopt(struct tcp_conn *c, const struct embryo *e) {
-    struct tcp_seg syn = {.seq = e->irs, .wnd = e->peer_wnd};
-    syn.opt.has_mss = true;
-    syn.opt.mss = e->peer_mss;
-    syn.opt.has_wscale = e->wscale_on;
-    syn.opt.wscale = e->snd_wscale;
-    syn.opt.has_ts = e->ts_on;
-    syn.opt.ts_val = e->ts_recent;
-    syn.opt.sack_ok = e->sack_on;
-    tcp_open_send(c, e->iss);
-    c->rcv_wscale = e->rcv_wscale;
-    tcp_open_agree(c, &syn);
-    c->is.ecn_on = e->ecn_on;
-    c->rcv_adv = seq_add(c->rcv_nxt, e->wnd);
-    c->snd_nxt = c->snd_max = seq_add(e->iss, 1);
-    c->retransmits = c->backoff = e->retries;
-    if (e->retries == 0) c->opened_at = e->at; /* The handshake is a round trip, unless SYN+ACK was repeated. */
-}
-
 void tcp_embryo_complete(struct tcp_conn *listener, const struct embryo *e, struct tcp_in *in) {
     struct tcp *tcp = listener->tcp;
-    struct tcp_conn *c = tcp_conn_new(tcp);
-    if (!c) {
-        env_drop(tcp->env, LA_D_NO_MEMORY);
-        return;
-    }
-    c->key = e->key;
-    c->zone = e->zone;
-    c->is.passive = 1;
-    inherit(c, listener);
-    if (!tcp_path_refresh(c) || !tcp_hash(c)) {
-        env_drop(tcp->env, LA_D_NO_MEMORY);
-        tcp_conn_free(c);
-        return;
-    }
-    tcp_port_join(c);
-    adopt(c, e);
-    struct la_move born = {e->at, LA_LISTEN, LA_SYN_RCVD, LA_CAUSE_SEGMENT, TCP_SYN};
-    tcp_state_inherit(c, &born);
-    tcp_accept_put(listener, c);
+    struct tcp_conn *c = make_conn(listener, e);
+    if (!c) return;
     if (tcp->embryos.live && list_linked(&e->link)) remove_embryo(tcp, at(tcp, e->index));
     tcp_segment(c, in);
     event_post(tcp->events, &listener->event, LA_EV_ACCEPTED | LA_EV_READABLE);

@@ -20,6 +20,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct wheel *wheel, struct ip *
     tcp_ports_init(tcp);
     tcp_syncache_init(tcp);
     tcp_timewait_init(tcp);
+    tcp_fastopen_init(tcp);
 }
 
 /* Nodes leave the wheel one by one, because other layers still use it. */
@@ -33,10 +34,12 @@ void tcp_free(struct tcp *tcp) {
         tcp_score_clear(c);
         tcp_cwnd_free(c);
         if (c->listen) env_release(tcp->env, c->listen, sizeof *c->listen);
+        env_release(tcp->env, c->fastopen_keys, sizeof *c->fastopen_keys);
     }
     wheel_disarm(tcp->wheel, &tcp->tw_node);
     tcp_timewait_free(tcp);
     tcp_syncache_free(tcp);
+    tcp_fastopen_free(tcp);
     tcp_ports_free(tcp);
     table_free(&tcp->tuples);
     pool_free(&tcp->conns);

@@ -11,6 +11,7 @@
 #include "base/table.h"
 #include "base/wheel.h"
 #include "ip/ip.h"
+#include "tcp/fastopen.h"
 #include "tcp/params.h"
 
 #define TCP_IFACES_MAX 32
@@ -57,6 +58,8 @@ struct tcp {
     struct wheel_node tw_node;
     uint8_t tw_answers[TW_ANSWERS]; /* ACKs to segments without length in this second, by hash of the tuple. */
     uint32_t tw_answers_second;
+
+    struct fastopen fastopen;
 
     struct ip_packet packet; /* The one under construction in tcp_output. */
 };

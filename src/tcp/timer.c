@@ -84,6 +84,7 @@ void tcp_timer_sent(struct tcp_conn *c, bool first) {
 /* How many times something is sent again before the connection ends. */
 uint8_t tcp_retries_max(const struct tcp_conn *c) {
     const struct tcp_params *params = &c->tcp->params;
+    if (c->state == LA_SYN_RCVD && c->is.fastopen_child) return params->synack_retries;
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD)
         return c->syn_retries ? c->syn_retries : params->syn_retries;
     if (c->is.orphan) return params->orphan_retries ? params->orphan_retries : 8;
@@ -127,7 +128,10 @@ static enum tcp_verdict retransmit(struct tcp_conn *c) {
     env_count(c->tcp->env, LA_C_RTOS);
     if (c->backoff == c->tcp->params.retries1 && tcp_path_refresh(c)) tcp_send_mss_update(c); /* RFC 9293, 3.8.3 (a) */
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) {
-        c->snd_nxt = c->iss;
+        if (c->is.fastopen_child)
+            c->is.synack_due = 1; /* What stands behind it stays where it is. */
+        else
+            c->snd_nxt = c->iss;
         c->opened_at = LA_NEVER;
         tcp_mark(c, MARK_SEND);
     } else {

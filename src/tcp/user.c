@@ -76,6 +76,7 @@ la_sock tcp_accept(struct tcp *tcp, la_sock sock, struct la_endpoint *peer) {
 
 /* connect() once more, on a socket that has been through it. */
 static int connect_again(struct tcp_conn *c) {
+    if (c->is.deferred) return -LA_EISCONN;
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) return -LA_EALREADY;
     if (c->error) {
         int error = c->error;
@@ -124,6 +125,7 @@ int tcp_connect(struct tcp *tcp, la_sock sock, const struct la_endpoint *peer) {
     int error = choose_tuple(c, peer);
     if (error) return error;
     tcp_set_state(c, LA_SYN_SENT, LA_CAUSE_CALL, LA_CALL_CONNECT);
+    if (tcp_fastopen_defers(c)) return 0;
     tcp_mark(c, MARK_SEND);
     return -LA_EINPROGRESS;
 }

@@ -109,6 +109,7 @@ static void note_timestamp(struct tcp_conn *c, const struct tcp_seg *s) {
 
 /* What the owner is told after an RST: that it was reset, or Linux's errors. */
 static int reset_error(const struct tcp_conn *c) {
+    if (c->is.fastopen_child && c->state == LA_SYN_RCVD) return LA_ECONNRESET;
     if (c->state != LA_SYN_RCVD && !c->tcp->params.rst_error_by_state) return LA_ECONNRESET;
     switch (c->state) {
     case LA_SYN_RCVD: return LA_ECONNREFUSED;
@@ -155,12 +156,13 @@ static enum tcp_verdict syn_rcvd_ack(struct tcp_conn *c, struct tcp_in *in) {
         return STOP;
     }
     note_timestamp(c, s);
-    tcp_ack_syn(c, s->ack);
+    tcp_ack_syn(c, seq_add(c->iss, 1)); /* Data, if any was acknowledged with it, is for tcp_ack. */
     c->snd_wnd = in->wnd;
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
     tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, in->what);
     tcp_open_done(c);
+    tcp_timer_rexmit(c);
     tcp_recv_opened(c);
     if (c->is.fin_queued) tcp_set_state(c, LA_FIN_WAIT_1, LA_CAUSE_CALL, LA_CALL_SHUTDOWN);
     tcp_mark(c, MARK_SEND);

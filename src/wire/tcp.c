@@ -17,7 +17,9 @@
 #define TS_LEN 10
 #define SACK_BLOCK_LEN 8
 #define FASTOPEN_MIN 4 /* RFC 7413, 4.1.1: cookies are 4 to 16 bytes, an even number. */
-#define FASTOPEN_MAX 16
+#define FASTOPEN_MAX TCP_COOKIE_MAX
+#define FASTOPEN_EXID 0xf989 /* RFC 7413, 4.1.1: the experiment's identifier. */
+#define EXID_LEN 2u
 
 #define FLAGS_MASK 0x1ff
 #define CSUM_AT 16
@@ -37,9 +39,10 @@ static void sack_parse(const uint8_t *value, size_t len, struct tcp_options *o) 
     }
 }
 
-static void fastopen_parse(const uint8_t *value, size_t len, struct tcp_options *o) {
+static void fastopen_parse(const uint8_t *value, size_t len, bool exp, struct tcp_options *o) {
     if (len % 2 || (len > 0 && len < FASTOPEN_MIN) || len > FASTOPEN_MAX) return;
     o->has_fastopen = true;
+    o->fastopen_exp = exp;
     o->fastopen_len = (uint8_t)len;
     memset(o->fastopen, 0, sizeof o->fastopen);
     memcpy(o->fastopen, value, len);
@@ -68,7 +71,11 @@ static void option_parse(uint8_t kind, const uint8_t *value, size_t len, struct 
         o->ts_ecr = get32(value + 4);
         return;
     case TCPOPT_SACK: sack_parse(value, len, o); return;
-    case TCPOPT_FASTOPEN: fastopen_parse(value, len, o); return;
+    case TCPOPT_FASTOPEN: fastopen_parse(value, len, false, o); return;
+    case TCPOPT_EXPERIMENT:
+        if (len >= EXID_LEN && get16(value) == FASTOPEN_EXID)
+            fastopen_parse(value + EXID_LEN, len - EXID_LEN, true, o);
+        return;
     default: return;
     }
 }
@@ -141,14 +148,16 @@ static size_t option_len(const struct tcp_options *o, uint8_t kind) {
     case TCPOPT_SACK_OK: return o->sack_ok ? SACK_OK_LEN : 0;
     case TCPOPT_TS: return o->has_ts ? TS_LEN : 0;
     case TCPOPT_SACK: return o->nsack ? 2 + SACK_BLOCK_LEN * size_min(o->nsack, TCP_SACK_MAX) : 0;
-    case TCPOPT_FASTOPEN: return o->has_fastopen ? 2 + size_min(o->fastopen_len, FASTOPEN_MAX) : 0;
+    case TCPOPT_FASTOPEN:
+        if (!o->has_fastopen) return 0;
+        return 2u + (o->fastopen_exp ? EXID_LEN : 0u) + size_min(o->fastopen_len, FASTOPEN_MAX);
     default: return 0;
     }
 }
 
 /* NOPs before an option of `len` bytes at `at`; `unit` counts what stands together with it. */
 static size_t option_nops(bool eol_padding, uint8_t kind, size_t at, size_t unit) {
-    if (!eol_padding) return (0 - (at + unit)) % 4;
+    if (!eol_padding) return kind == TCPOPT_FASTOPEN ? 0 : (0 - (at + unit)) % 4;
     switch (kind) {
     case TCPOPT_WSCALE: return (1 - at) % 4;
     case TCPOPT_TS:
@@ -171,7 +180,14 @@ static void value_put(uint8_t *p, const struct tcp_options *o, uint8_t kind, siz
             put32(p + 4, o->sack[i].to.n);
         }
         break;
-    case TCPOPT_FASTOPEN: memcpy(p, o->fastopen, len); break;
+    case TCPOPT_FASTOPEN:
+        if (o->fastopen_exp) {
+            put16(p, FASTOPEN_EXID);
+            p += EXID_LEN;
+            len -= EXID_LEN;
+        }
+        memcpy(p, o->fastopen, len);
+        break;
     default: break; /* SACK_OK has no value. */
     }
 }
@@ -182,7 +198,7 @@ static void option_put(struct scratch *s, const struct tcp_options *o, uint8_t k
     if (nops + len > room || (kind == TCPOPT_SACK && len == 2)) return;
     memset(s->bytes + s->at, TCPOPT_NOP, nops);
     uint8_t *p = s->bytes + s->at + nops;
-    p[0] = kind;
+    p[0] = kind == TCPOPT_FASTOPEN && o->fastopen_exp ? TCPOPT_EXPERIMENT : kind;
     p[1] = (uint8_t)len;
     value_put(p + 2, o, kind, len - 2);
     s->at += nops + len;
@@ -203,7 +219,7 @@ static size_t options_put(struct scratch *s, const struct tcp_options *o, const 
         option_put(s, o, order[i], nops, len);
         after_sack_ok = pair && !layout->eol_padding;
     }
-    while (s->at % 4) s->bytes[s->at++] = TCPOPT_EOL;
+    while (s->at % 4) s->bytes[s->at++] = layout->eol_padding ? TCPOPT_EOL : TCPOPT_NOP;
     return s->at;
 }
 

@@ -30,9 +30,11 @@ enum tcp_option_kind {
     TCPOPT_SACK = 5,
     TCPOPT_TS = 8,
     TCPOPT_FASTOPEN = 34,
+    TCPOPT_EXPERIMENT = 254, /* RFC 6994: an identifier follows. */
 };
 
 #define TCP_SACK_MAX 4
+#define TCP_COOKIE_MAX 16 /* RFC 7413, 4.1.1. */
 
 struct tcp_sack {
     seq from, to;
@@ -47,7 +49,8 @@ struct tcp_options {
     uint8_t nsack;
     struct tcp_sack sack[TCP_SACK_MAX];
     uint8_t fastopen_len; /* 0: a request. */
-    uint8_t fastopen[16];
+    bool fastopen_exp;    /* In the form of the experiment (RFC 7413, 4.1.1): TCPOPT_EXPERIMENT, FASTOPEN_EXID. */
+    uint8_t fastopen[TCP_COOKIE_MAX];
 };
 
 struct tcp_seg {
@@ -69,7 +72,7 @@ static inline uint32_t tcp_seg_len(const struct tcp_seg *s) {
 struct tcp_option_layout {
     uint8_t order[6]; /* enum tcp_option_kind, 0 ends it. Options not named are not written. */
     /* false: NOPs before an option, so that it (SACK_OK and TS as one where they follow each other) ends on a 4-byte
-     * boundary (Linux). true: NOPs only so that WSCALE begins at 1, TS and SACK at 2 modulo 4; the end is filled with
+     * boundary; those of FASTOPEN follow it (Linux). true: NOPs only so that WSCALE begins at 1, TS and SACK at 2 modulo 4; the end is filled with
      * EOL and zeros (FreeBSD). */
     bool eol_padding;
 };
@@ -79,6 +82,7 @@ static inline void tcp_options_clear(struct tcp_options *o) {
     memset(o, 0, offsetof(struct tcp_options, sack));
     memset(o->sack, 0, sizeof o->sack);
     o->fastopen_len = 0;
+    o->fastopen_exp = false;
     memset(o->fastopen, 0, sizeof o->fastopen);
 }
 
