@@ -58,10 +58,12 @@ static struct sockaddr_in socket_addr(unsigned host) {
     return in;
 }
 
+/* A socket with CUBIC; -1. */
 static int tcp_socket(void) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
-    return fd;
+    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) == 0) return fd;
+    close(fd);
+    return -1;
 }
 
 /* --- Sending --- */
@@ -92,7 +94,9 @@ static void send_job(const struct end_task *task, struct end_report *report, int
     struct sockaddr_in to = socket_addr(task->peer);
     if (!end_ready(control, packets) || !end_await(control)) return;
     int fd = tcp_socket();
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+    if (fd < 0) {
+        end_fail(report, "the kernel has no socket with CUBIC", errno);
+    } else if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
         end_fail(report, "the kernel cannot connect", errno);
     } else if (send_all(fd, task, report)) {
         /* The receiver tells when all has come. */

@@ -31,7 +31,10 @@ struct grid {
 bool grid_make(struct grid *grid, bool is_quick, const char *only);
 void grid_free(struct grid *grid);
 
-/* Plays `rounds` more of every cell, or of those that a pairing has below `below` times the kernel's goodput. */
+/* How many cells have a pairing below that share of the kernel's goodput. */
+unsigned grid_below(const struct grid *grid, double below);
+
+/* Plays `rounds` more of every cell, or of those of them that are below `below` after the first. */
 bool grid_play(struct grid *grid, unsigned rounds, double below);
 
 /* Bytes per second, over all rounds; and as a share of the kernel's among themselves (0: nothing to compare). */

@@ -132,16 +132,25 @@ static void print_table(const struct report *report) {
     printf("\n");
 }
 
+/* A string of JSON's. */
+static void print_text(const char *text) {
+    putchar('"');
+    for (; *text; text++) putchar(*text == '"' || *text == '\\' || (unsigned char)*text < ' ' ? ' ' : *text);
+    putchar('"');
+}
+
 static void print_runs(const struct cell *cell, enum pairing pairing) {
     printf("\"%s\": {\"goodput\": %.6g, \"ratio\": %.4g, \"runs\": [", pairing_name[pairing],
            cell_goodput(cell, pairing), cell_ratio(cell, pairing));
     for (unsigned i = 0; i < cell->rounds; i++) {
         const struct run_result *r = &cell->result[pairing][i];
         printf("%s{\"bytes\": %llu, \"seconds\": %.4f, \"has_all\": %s, \"resent\": %llu, \"lost\": %llu, "
-               "\"dropped\": %llu, \"late\": %llu, \"lagged\": %llu, \"failed\": \"%s\"}",
+               "\"dropped\": %llu, \"late\": %llu, \"lagged\": %llu, \"failed\": ",
                i ? ", " : "", (unsigned long long)r->bytes[1], r->seconds, r->has_all ? "true" : "false",
                (unsigned long long)r->resent, (unsigned long long)r->lost, (unsigned long long)r->dropped,
-               (unsigned long long)r->late, (unsigned long long)r->lagged, r->why);
+               (unsigned long long)r->late, (unsigned long long)r->lagged);
+        print_text(r->why);
+        printf("}");
     }
     printf("]}");
 }
@@ -173,10 +182,13 @@ bool report_print(const struct report *report, bool is_json) {
     (is_json ? print_json : print_table)(report);
     if (is_json) printf(", \"verdicts\": [");
     for (unsigned i = 0; i < n; i++) {
-        if (is_json)
-            printf("%s\n  {\"met\": %s, \"text\": \"%s\"}", i ? "," : "", v[i].met ? "true" : "false", v[i].text);
-        else
+        if (is_json) {
+            printf("%s\n  {\"met\": %s, \"text\": ", i ? "," : "", v[i].met ? "true" : "false");
+            print_text(v[i].text);
+            printf("}");
+        } else {
             printf("%-6s %s\n", v[i].met ? "met" : "MISSED", v[i].text);
+        }
         well = well && v[i].met;
     }
     if (is_json) printf("\n]}\n");

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { TURN = 64 };     /* Packets read from one end before the others have theirs. */
@@ -79,7 +78,7 @@ static bool turn(struct carrier *c, la_time until) {
     return goes_on;
 }
 
-static void sum_up(struct carrier *c, la_time start) {
+static void sum_up(struct carrier *c, la_time start, bool is_early) {
     struct run_result *result = c->result;
     struct end_report *receiver = c->end[0].report;
     la_time done = atomic_load(&receiver->done_at);
@@ -89,6 +88,7 @@ static void sum_up(struct carrier *c, la_time start) {
     result->resent = atomic_load(&c->end[1].report->resent);
     for (unsigned i = 0; i < c->ends && !result->why[0]; i++)
         snprintf(result->why, sizeof result->why, "%s", c->end[i].report->why);
+    if (!result->has_all && is_early && !result->why[0]) snprintf(result->why, sizeof result->why, "an end has died");
     for (unsigned i = 0; i < ROAD_LANES; i++) {
         const struct road_lane *lane = &c->road.lane[i];
         result->packets += lane->number;
@@ -104,7 +104,7 @@ static void carry(struct carrier *c, la_time most) {
     for (unsigned i = 0; i < c->ends; i++)
         if (c->end[i].task.job == END_SEND) end_go(&c->end[i]);
     while (turn(c, until) && la_host_now() < until) continue;
-    sum_up(c, start);
+    sum_up(c, start, c->end[0].task.job == END_RECEIVE && la_host_now() < until);
 }
 
 void run(const struct run_plan *plan, struct run_result *result) {
@@ -117,8 +117,6 @@ void run(const struct run_plan *plan, struct run_result *result) {
         well = end_start(&c.end[c.ends], &plan->task[c.ends], result->why);
         c.ends++;
     }
-    /* The road goes before its ends: where this is refused, it lags more often. */
-    (void)setpriority(PRIO_PROCESS, 0, -10);
     if (well) carry(&c, plan->most);
     for (unsigned i = 0; i < c.ends; i++) end_stop(&c.end[i]);
     road_close(&c.road);
