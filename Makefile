@@ -6,7 +6,7 @@ PRESET ?= asan
 PACKETDRILL ?= packetdrill
 
 .DEFAULT_GOAL := help
-.PHONY: help run test claims mutants sim fuzz bench bench-inspect build cross-drill tidy format clean
+.PHONY: help run test claims mutants sim fuzz bench bench-path bench-inspect build cross-drill tidy format clean
 .PHONY: deps-build deps-run deps-inspect deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
 
 help: ## This list
@@ -34,6 +34,10 @@ fuzz: deps-fuzz ## Every fuzz target for T=600 seconds
 bench: deps-bench ## Speed and size, with lwIP beside it
 	@scripts/build.sh release bench
 	@scripts/bench.sh $(ARGS)
+
+bench-path: deps-build ## Goodput beside the kernel's, over emulated roads; ARGS=--quick for a dozen of them
+	@scripts/build.sh release bench_path
+	@build/release/bench-path $(ARGS)
 
 bench-inspect: deps-inspect ## ls, why and watch over 100,000 sockets, with ss beside them
 	@scripts/build.sh release lastack_tool

@@ -25,6 +25,19 @@ if(LASTACK_CROSS)
 endif()
 lastack_part(lastack_support ${support_sources})
 
+# What make bench-path runs. Its parts are tested, and an interop test runs it: so it is built in every preset.
+if(NOT LASTACK_CROSS)
+  file(GLOB path_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/path/*.c)
+  list(REMOVE_ITEM path_sources ${PROJECT_SOURCE_DIR}/bench/path/path.c)
+  lastack_part(lastack_path ${path_sources})
+  target_include_directories(lastack_path PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(lastack_path PUBLIC lastack_verbs ${parts} lastack)
+  add_executable(bench_path ${PROJECT_SOURCE_DIR}/bench/path/path.c)
+  set_target_properties(bench_path PROPERTIES OUTPUT_NAME bench-path)
+  lastack_settings(bench_path)
+  target_link_libraries(bench_path PRIVATE lastack_path)
+endif()
+
 # How every program of the tests is compiled, and what it is linked with. gcc guesses wrong about memory that a test fills
 # through a function; the sanitizers know.
 function(lastack_test_links target)
@@ -34,7 +47,9 @@ function(lastack_test_links target)
     ${PROJECT_SOURCE_DIR}/tests/support)
   get_target_property(sources ${target} SOURCES)
   lastack_sources_including(tool/ of_the_command ${sources})
-  target_link_libraries(${target} PRIVATE lastack_support $<$<BOOL:${of_the_command}>:lastack_verbs> ${parts} lastack)
+  lastack_sources_including(bench/path/ of_the_road ${sources})
+  target_link_libraries(${target} PRIVATE lastack_support $<$<BOOL:${of_the_road}>:lastack_path>
+    $<$<BOOL:${of_the_command}>:lastack_verbs> ${parts} lastack)
   lastack_link_used(${target} ${sources})
   if(LASTACK_CROSS)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/cross)
@@ -64,7 +79,7 @@ endif()
 foreach(kind IN LISTS kinds)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/test_*.c)
   if(LASTACK_CROSS)
-    lastack_without_foreign(sources tool/ inspect/linux inspect/snap_json inspect/control lastack/inspect)
+    lastack_without_foreign(sources tool/ bench/ inspect/linux inspect/snap_json inspect/control lastack/inspect)
   endif()
   foreach(source IN LISTS sources)
     get_filename_component(name ${source} NAME_WE)
@@ -100,6 +115,12 @@ if(NOT LASTACK_CROSS AND Python3_FOUND)
     lastack_test(host.${name} host 300 ${Python3_EXECUTABLE} ${scripts}/check-${name}.py $<TARGET_FILE:lastack_tool>)
     set_tests_properties(host.${name} PROPERTIES SKIP_RETURN_CODE 77)
   endforeach()
+endif()
+
+# What curl fetched and sent through lastack, over a bad road, is what the kernel's side has.
+if(NOT LASTACK_CROSS AND Python3_FOUND)
+  lastack_test(interop.path interop 300 ${Python3_EXECUTABLE} ${scripts}/check-path.py $<TARGET_FILE:bench_path>)
+  set_tests_properties(interop.path PROPERTIES SKIP_RETURN_CODE 77)
 endif()
 
 # --- Fuzz targets: libFuzzer's own main, or one that replays the corpus ---
