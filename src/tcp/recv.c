@@ -54,13 +54,12 @@ static bool write_at(struct tcp_conn *c, seq at, const struct la_span *data) {
     return buffer_write(&c->rcv, &c->tcp->slabs, low, storage_end(c, to), at, data->data, data->len);
 }
 
-/* Everything beyond the gap goes. False: there was nothing. */
-static bool prune(struct tcp_conn *c) {
-    if (!c->ooo.count) return false;
+/* Everything beyond the gap goes. */
+static void prune(struct tcp_conn *c) {
+    if (!c->ooo.count) return;
     tcp_drop(c, LA_D_OOO_PRUNED);
     ranges_free(&c->ooo, c->tcp->env);
     buffer_keep(&c->rcv, &c->tcp->slabs, c->rcv_read, c->rcv_nxt);
-    return true;
 }
 
 static bool store(struct tcp_conn *c, seq at, const struct la_span *data) {
@@ -78,7 +77,8 @@ static bool store_beyond_gap(struct tcp_conn *c, const struct tcp_seg *s) {
 /* Data in order is worth more than data beyond a gap. */
 static bool store_in_order(struct tcp_conn *c, const struct tcp_seg *s) {
     if (write_at(c, s->seq, &s->data)) return true;
-    return prune(c) && store(c, s->seq, &s->data);
+    prune(c);
+    return store(c, s->seq, &s->data);
 }
 
 /* The first part of [from, to) that is there already. */

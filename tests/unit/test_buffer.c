@@ -231,6 +231,25 @@ static void refused_memory_loses_no_byte(void **state) {
     assert_true(oom_run(traffic));
 }
 
+/* Positions are given up from the far end: what is kept keeps its bytes, also across the wrap. */
+static void what_lies_beyond_can_be_given_up(void **state) {
+    (void)state;
+    struct oom oom;
+    struct random r = {7};
+    oom_init(&oom);
+    begin(&oom, UINT32_MAX - 10000, 0);
+    assert_true(write_at(&r, 100, 15000));
+    assert_true(write_at(&r, 40000, 5000));
+    uint32_t before = m.buffer.held;
+    buffer_keep(&m.buffer, &m.slabs, at(100), at(15100));
+    assert_true(m.buffer.held < before);
+    check(100, 15000);
+    assert_int_equal(m.slabs.out, m.buffer.held);
+    buffer_keep(&m.buffer, &m.slabs, at(100), at(100));
+    assert_int_equal(buffer_memory(&m.buffer), 0);
+    end(&oom);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_keeps_its_bytes),
@@ -238,6 +257,7 @@ int main(void) {
         cmocka_unit_test(an_empty_buffer_holds_nothing_and_a_busy_stack_allocates_nothing),
         cmocka_unit_test(free_slabs_come_back_last_in_first_out),
         cmocka_unit_test(what_was_reserved_in_vain_goes_back),
+        cmocka_unit_test(what_lies_beyond_can_be_given_up),
         cmocka_unit_test(refused_memory_loses_no_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,9 +95,9 @@ static void an_answer_makes_it_a_conversation(void **state) {
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
     arrives(u, c, 0);
     tu_pass(u, 50 * LA_MS);
-    tcp_delack_answer(c); /* Too late to be one. */
+    tcp_delack_answer(c, false); /* Too late to be one. */
     assert_true(arrives(u, c, 10));
-    tcp_delack_answer(c);
+    tcp_delack_answer(c, false);
     assert_false(arrives(u, c, 10));
     assert_false(arrives(u, c, 5000)); /* Nor does a pause change that … */
     tcp_delack_fire(c);                /* … but an ACK that had nothing to go with does. */
