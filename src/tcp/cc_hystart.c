@@ -30,6 +30,7 @@ static void begin_round(struct hystart *h, const struct cc_now *now) {
 void hystart_begin(struct hystart *h, const struct cc_now *now) {
     *h = (struct hystart){.round_min_us = UINT32_MAX};
     begin_round(h, now);
+    h->round_end = now->snd_una; /* The next ACK begins the first full round. */
 }
 
 /* RttThresh, and the same bounds of the classic rule. */

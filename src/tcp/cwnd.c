@@ -19,6 +19,7 @@ struct cc_now tcp_cc_now(const struct tcp_conn *c) {
         .snd_nxt = c->snd_nxt,
         .phase = e->phase,
         .hystart = c->tcp->params.hystart,
+        .no_sack = !c->is.sack_on,
         .initial_cwnd = c->tcp->params.initial_window,
     };
 }
