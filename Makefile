@@ -6,7 +6,7 @@ PRESET ?= asan
 PACKETDRILL ?= packetdrill
 
 .DEFAULT_GOAL := help
-.PHONY: help run test claims mutants sim fuzz bench bench-path bench-inspect build cross-drill tidy format clean
+.PHONY: help run test claims mutants sim lossgrid fuzz bench bench-path bench-inspect build cross-drill tidy format clean
 .PHONY: deps-build deps-run deps-inspect deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
 
 help: ## This list
@@ -30,6 +30,10 @@ sim: deps-test ## The simulator over SEEDS=20000 seeds, with PRESET=asan
 fuzz: deps-fuzz ## Every fuzz target for T=600 seconds
 	@scripts/build.sh fuzz
 	@python3 scripts/fuzz.py $(T)
+
+lossgrid: deps-build ## Transfers over 1,296 roads with losses, in virtual time, beside the pinned table (ARGS=--pin)
+	@scripts/build.sh release lossgrid
+	@build/release/tests/lossgrid --table tests/lossgrid/table.txt $(ARGS)
 
 bench: deps-bench ## Speed and size, with lwIP beside it
 	@scripts/build.sh release bench

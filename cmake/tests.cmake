@@ -98,6 +98,14 @@ foreach(kind IN LISTS kinds)
   endforeach()
 endforeach()
 
+# The loss grid: `make lossgrid` runs all of it; an excerpt, which meets every value of every column, is a test.
+file(GLOB lossgrid_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/lossgrid/*.c)
+add_executable(lossgrid ${lossgrid_sources})
+set_target_properties(lossgrid PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+lastack_test_links(lossgrid)
+lastack_test(lossgrid.excerpt lossgrid 300 lossgrid --every 11 --jobs 1
+  --table ${PROJECT_SOURCE_DIR}/tests/lossgrid/table.txt 10MB)
+
 # The tour is a test by itself: every scene compares what both ends did with its script.
 if(NOT LASTACK_CROSS)
   lastack_test(interop.tour interop 300 $<TARGET_FILE:lastack_tool> tour --mb 5)
