@@ -102,7 +102,8 @@ endforeach()
 file(GLOB lossgrid_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/lossgrid/*.c)
 add_executable(lossgrid ${lossgrid_sources})
 set_target_properties(lossgrid PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
-lastack_test_links(lossgrid)
+lastack_settings(lossgrid)
+target_link_libraries(lossgrid PRIVATE ${parts} lastack)
 lastack_test(lossgrid.excerpt lossgrid 300 lossgrid --every 11 --jobs 1
   --table ${PROJECT_SOURCE_DIR}/tests/lossgrid/table.txt 10MB)
 
