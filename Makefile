@@ -6,7 +6,7 @@ PRESET ?= asan
 PACKETDRILL ?= packetdrill
 
 .DEFAULT_GOAL := help
-.PHONY: help run test claims mutants sim lossgrid fuzz bench bench-path bench-inspect plots build cross-drill tidy format clean
+.PHONY: help run test claims mutants sim lossgrid fuzz bench bench-path bench-inspect build cross-drill pictures tidy format clean
 .PHONY: deps-build deps-run deps-inspect deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
 
 help: ## This list

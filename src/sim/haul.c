@@ -12,8 +12,8 @@
  * when it began. The ledger tells how often the byte that was waited for was dropped: a stall without such a cause
  * is the sender's fault.
  *
- * What ends a haul: the last byte, an error of either end, a month of virtual time, nothing more that could happen, or
- * a clock that does not move. */
+ * What ends a haul: the last byte, an error of either end, a month of virtual time, too many packets, nothing more that
+ * could happen, or a clock that does not move. */
 #include "haul.h"
 
 #include <stdarg.h>
@@ -32,8 +32,9 @@ enum {
     PERIOD = 65521, /* The greatest prime of 16 bits. */
     CHUNK = 65536,  /* Bytes given in one call. */
     SPANS = 16,
-    HEADERS = 120,      /* IPv4 and TCP at their longest. */
-    SPINS_MAX = 100000, /* Events at one moment. */
+    HEADERS = 120,        /* IPv4 and TCP at their longest. */
+    PACKETS_FOR_ONE = 50, /* Both ways, for each that a clean road needs. */
+    SPINS_MAX = 100000,   /* Events at one moment. */
 };
 
 #define START LA_SECOND
@@ -131,13 +132,15 @@ static void enter_in_ledger(struct haul *h, const struct la_packet *packet, bool
 }
 
 static void see(struct haul *h, unsigned from, const struct la_packet *packet) {
-    h->result->packets++;
+    uint64_t enough = 1000 + PACKETS_FOR_ONE * (uint64_t)(h->config->bytes / SIM_HAUL_PAYLOAD);
+    if (++h->result->packets > enough)
+        fail(h, "after %u bytes, many times more packets than it takes", (unsigned)h->read);
     if (h->config->packet) h->config->packet(h->config->ctx, h->now, from, packet);
 }
 
 static void sender_sends(struct haul *h) {
     struct la_packet packet;
-    while (la_output(h->sender, -1, &packet, stack_time(h))) {
+    while (!h->failed && la_output(h->sender, -1, &packet, stack_time(h))) {
         see(h, 0, &packet);
         enum sim_fate fate = sim_road_send(h->there, &packet, h->now);
         enter_in_ledger(h, &packet, fate != SIM_CARRIED);
@@ -213,7 +216,7 @@ static void receiver_works(struct haul *h) {
         if (event.events & LA_EV_ACCEPTED) h->in = la_accept(h->receiver, h->listener, NULL);
     }
     if (h->in >= 0) receiver_reads(h);
-    while (la_output(h->receiver, -1, &packet, stack_time(h))) {
+    while (!h->failed && la_output(h->receiver, -1, &packet, stack_time(h))) {
         see(h, 1, &packet);
         sim_road_send(h->back, &packet, h->now);
     }
