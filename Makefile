@@ -24,8 +24,8 @@ claims: deps-claims ## What people say about TCP's states, on the stack and on t
 	@python3 scripts/claims.py build/release/lastack $(ARGS)
 
 sim: deps-test ## The simulator over SEEDS=20000 seeds, with PRESET=asan
-	@scripts/build.sh $(PRESET)
-	@LASTACK_SEEDS=$(SEEDS) ctest --test-dir build/$(PRESET) -L '^sim$$' --timeout 86400 --verbose
+	@scripts/build.sh $(PRESET) sim_sim
+	@python3 scripts/sim.py build/$(PRESET)/tests/sim_sim $(SEEDS)
 
 fuzz: deps-fuzz ## Every fuzz target for T=600 seconds
 	@scripts/build.sh fuzz

@@ -40,12 +40,14 @@ class Stage:
 
 
 STAGES = [
-    Stage("asan", "gcc, every test with the address and undefined behaviour sanitizers", tests=[]),
-    Stage("release", "gcc -O3, every test, and the checks of tree and objects", tests=[]),
+    Stage("asan", "gcc, every test with the address and undefined behaviour sanitizers", tests=[],
+          environment={"LASTACK_SEEDS": "1..700"}),
+    Stage("release", "gcc -O3, every test, and the checks of tree and objects", tests=[],
+          environment={"LASTACK_SEEDS": "701..2000"}),
     Stage("bench", "the benchmarks build", preset="release", targets=["bench"]),
     Stage("fuzz", "clang, unit tests and the corpus of every fuzz target", tests=["-L", "^(unit|fuzz)$"]),
-    Stage("m32", "32-bit, with the sanitizers", tests=[], foreign=True, environment={"LASTACK_SEEDS": "400"}),
-    Stage("s390x", "big-endian, under qemu-user", tests=[], foreign=True, environment={"LASTACK_SEEDS": "200"}),
+    Stage("m32", "32-bit, with the sanitizers", tests=[], foreign=True, environment={"LASTACK_SEEDS": "2001..2400"}),
+    Stage("s390x", "big-endian, under qemu-user", tests=[], foreign=True, environment={"LASTACK_SEEDS": "2401..2600"}),
     Stage("arm", "the core for a Cortex-M without a C library", targets=["lastack"], foreign=True,
           check=[sys.executable, "scripts/check-objects.py", "build/arm/CMakeFiles/lastack.dir", "--freestanding"]),
 ]

@@ -9,6 +9,7 @@
 
 static struct sim_world *world_of(const struct sim_end *end) { return end->host->world; }
 static struct la_stack *stack_of(const struct sim_end *end) { return end->host->stack; }
+static la_time clock_of(const struct sim_end *end) { return sim_host_now(end->host); }
 static bool is_client(const struct sim_end *end) { return end == &end->conn->end[0]; }
 
 const char *sim_end_name(const struct sim_end *end, char text[32]) {
@@ -50,7 +51,8 @@ static void compare(struct sim_end *end, const uint8_t *data, size_t len) {
         return;
     }
     for (size_t i = 0; i < len; i++) {
-        if (data[i] == byte_at(end->peer, end->received + i)) continue;
+        uint8_t wrong = data[i] ^ byte_at(end->peer, end->received + i);
+        if (wrong == 0 || (end->tainted && wrong == SIM_FAKE)) continue;
         sim_wrong(world_of(end), "%s reads a wrong byte at %llu", sim_end_name(end, name),
                   (unsigned long long)end->received + i);
         return;
@@ -72,11 +74,11 @@ static void done(struct sim_end *end) {
 static void close_now(struct sim_end *end) {
     struct sim_world *world = world_of(end);
     end->ended = true;
-    int rc = la_close(stack_of(end), end->sock, world->now);
+    int rc = la_close(stack_of(end), end->sock, clock_of(end));
     say_call(end, "close", rc);
     if (rc == -LA_EINPROGRESS && end->plan.style == SIM_LINGER) {
         end->phase = SIM_LINGERING;
-        end->act_at = world->now + (la_time)end->plan.linger_s * LA_SECOND + LA_MS;
+        end->act_at = world->now + (la_time)end->plan.linger_s * LA_SECOND + LA_MS + 2 * end->host->clock;
         return;
     }
     if (rc) wrong_call(end, "close", rc);
@@ -84,7 +86,7 @@ static void close_now(struct sim_end *end) {
 }
 
 static void option(struct sim_end *end, int level, int name, int value) {
-    int rc = la_setsockopt(stack_of(end), end->sock, level, name, &value, sizeof value, world_of(end)->now);
+    int rc = la_setsockopt(stack_of(end), end->sock, level, name, &value, sizeof value, clock_of(end));
     if (rc < 0 && !(rc == -LA_ENOMEM && end->host->memory.refused)) {
         char text[64];
         snprintf(text, sizeof text, "setsockopt(%d, %d, %d)", level, name, value);
@@ -94,8 +96,7 @@ static void option(struct sim_end *end, int level, int name, int value) {
 
 static void linger(struct sim_end *end, int seconds) {
     struct la_linger value = {1, seconds};
-    int rc =
-        la_setsockopt(stack_of(end), end->sock, LA_SOL_SOCKET, LA_SO_LINGER, &value, sizeof value, world_of(end)->now);
+    int rc = la_setsockopt(stack_of(end), end->sock, LA_SOL_SOCKET, LA_SO_LINGER, &value, sizeof value, clock_of(end));
     if (rc) wrong_call(end, "setsockopt(SO_LINGER)", rc);
 }
 
@@ -117,7 +118,7 @@ void sim_end_give_up(struct sim_end *end) {
 }
 
 static void shut(struct sim_end *end, int how) {
-    int rc = la_shutdown(stack_of(end), end->sock, how, world_of(end)->now);
+    int rc = la_shutdown(stack_of(end), end->sock, how, clock_of(end));
     say_call(end, how == LA_SHUT_WR ? "shutdown(WR)" : how == LA_SHUT_RD ? "shutdown(RD)" : "shutdown(RDWR)", rc);
     if (how != LA_SHUT_WR) end->shut_rd = true;
     if (how != LA_SHUT_RD) end->shut_wr = end->ended = true;
@@ -186,7 +187,7 @@ static void begin(struct sim_end *end) {
     end->start_at = LA_NEVER;
     end->opened_at = world->now;
     int rc = prepare(end, &peer);
-    if (rc == 0) rc = la_connect(stack_of(end), end->sock, &peer, world->now);
+    if (rc == 0) rc = la_connect(stack_of(end), end->sock, &peer, clock_of(end));
     say_call(end, "connect", rc);
     if (rc == -LA_EINPROGRESS) {
         end->phase = SIM_OPENING;
@@ -219,7 +220,7 @@ void sim_end_accepted(struct sim_end *end, la_sock sock) {
 static int64_t take(struct sim_end *end, uint8_t *data, size_t len) {
     struct la_span span[3];
     unsigned count = 0;
-    if (!end->plan.copy_free) return la_recv(stack_of(end), end->sock, data, len, 0, world_of(end)->now);
+    if (!end->plan.copy_free) return la_recv(stack_of(end), end->sock, data, len, 0, clock_of(end));
     int64_t rc = la_peek(stack_of(end), end->sock, span, 3, &count);
     size_t have = 0;
     for (unsigned i = 0; rc > 0 && i < count; i++) {
@@ -228,7 +229,7 @@ static int64_t take(struct sim_end *end, uint8_t *data, size_t len) {
         have += part;
     }
     if (rc <= 0) return rc;
-    int consumed = la_consume(stack_of(end), end->sock, have, world_of(end)->now);
+    int consumed = la_consume(stack_of(end), end->sock, have, clock_of(end));
     if (consumed) wrong_call(end, "consume", consumed);
     return (int64_t)have;
 }
@@ -277,7 +278,7 @@ static void read_some(struct sim_end *end) {
 static int64_t give(struct sim_end *end, uint8_t *data, size_t len) {
     struct la_room room[3];
     unsigned count = 0;
-    la_time now = world_of(end)->now;
+    la_time now = clock_of(end);
     if (!end->plan.copy_free) {
         bool more = end->plan.more && end->sent + len < end->plan.total;
         fill(end, data, len);
@@ -373,7 +374,7 @@ static void act(struct sim_end *end) {
     case SIM_LINGER0: linger(end, 0); /* fall through */
     case SIM_HURRY: close_now(end); break;
     case SIM_ABORT: {
-        int rc = la_abort(stack_of(end), end->sock, world_of(end)->now);
+        int rc = la_abort(stack_of(end), end->sock, clock_of(end));
         say_call(end, "abort", rc);
         if (rc) wrong_call(end, "abort", rc);
         done(end);

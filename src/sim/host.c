@@ -2,35 +2,51 @@
  *
  * The exit node of one host's way hands packets straight to the other stacks' la_input: on an IP link to the host with
  * the destination's address, on Ethernet to the station with the destination's MAC or, for a group, to all. Each packet
- * lies in a block of its own that is freed right after: a stack that keeps a pointer into it is caught. */
+ * lies in a block of its own that is freed right after: a stack that keeps a pointer into it is caught.
+ *
+ * A host has a clock of its own, which may be coarse: the stack is told the time rounded down to the clock's
+ * resolution, and ticked when the clock has passed its deadline, so up to one step late. The world's time is exact. */
 #include <string.h>
 
 #include "world.h"
 
 const struct sim_setting sim_settings[SIM_SETTINGS] = {
-    {"net.ipv4.tcp_timestamps", 2, 1},
-    {"net.ipv4.tcp_sack", 2, 1},
-    {"net.ipv4.tcp_dsack", 2, 1},
-    {"net.ipv4.tcp_window_scaling", 2, 1},
-    {"net.ipv4.tcp_syncookies", 2, 1},
-    {"net.ipv4.tcp_tw_reuse", 2, 1},
-    {"net.ipv4.tcp_rfc1337", 2, 1},
-    {"net.ipv4.tcp_moderate_rcvbuf", 2, 1},
-    {"net.ipv4.tcp_ecn", 3, 1},
-    {"net.ipv4.tcp_invalid_ratelimit", 3, 500},
-    {"net.inet.tcp.ecn.maxretries", 3, 1},
-    {"net.inet.tcp.rexmit_drop_options", 2, 1},
-    {"net.inet.tcp.rexmit_slop", 3, 200},
-    {"net.inet.tcp.keepinit", 3, 75000},
-    {"net.inet.tcp.drop_synfin", 2, 1},
-    {"lastack.tcp_ack_resends_fin", 2, 1},
-    {"lastack.tcp_fin_ack_delayed", 2, 1},
-    {"lastack.tcp_icmp_opening", 3, 1},
-    {"lastack.tcp_psh_bursts", 2, 1},
-    {"lastack.tcp_quickacks_end", 2, 1},
-    {"lastack.tcp_rst_error_by_state", 2, 1},
-    {"lastack.tcp_tw_syn", 3, 1},
-    {"lastack.tcp_window_rule", 3, 1},
+    {"net.ipv4.tcp_timestamps", 0, 2, 1},
+    {"net.ipv4.tcp_sack", 0, 2, 1},
+    {"net.ipv4.tcp_dsack", 0, 2, 1},
+    {"net.ipv4.tcp_window_scaling", 0, 2, 1},
+    {"net.ipv4.tcp_syncookies", 0, 2, 1},
+    {"net.ipv4.tcp_tw_reuse", 0, 2, 1},
+    {"net.ipv4.tcp_rfc1337", 0, 2, 1},
+    {"net.ipv4.tcp_moderate_rcvbuf", 0, 2, 1},
+    {"net.ipv4.tcp_ecn", 0, 3, 1},
+    {"net.ipv4.tcp_invalid_ratelimit", 0, 3, 500},
+    {"net.inet.tcp.ecn.maxretries", 0, 3, 1},
+    {"net.inet.tcp.rexmit_drop_options", 0, 2, 1},
+    {"net.inet.tcp.rexmit_slop", 0, 3, 200},
+    {"net.inet.tcp.keepinit", 0, 3, 75000},
+    {"net.inet.tcp.drop_synfin", 0, 2, 1},
+    {"lastack.tcp_ack_resends_fin", 0, 2, 1},
+    {"lastack.tcp_fin_ack_delayed", 0, 2, 1},
+    {"lastack.tcp_icmp_opening", 0, 3, 1},
+    {"lastack.tcp_psh_bursts", 0, 2, 1},
+    {"lastack.tcp_quickacks_end", 0, 2, 1},
+    {"lastack.tcp_rst_error_by_state", 0, 2, 1},
+    {"lastack.tcp_tw_syn", 0, 3, 1},
+    {"lastack.tcp_window_rule", 0, 3, 1},
+    {"lastack.tcp_congestion_control", 0, 3, 1},
+    {"lastack.tcp_hystart", 0, 3, 1},
+    {"lastack.tcp_tlp", 0, 2, 1},
+    {"lastack.tcp_frto", 0, 2, 1},
+    {"lastack.tcp_pacing", 0, 2, 1},
+    {"lastack.tcp_rto_rule", 0, 2, 1},
+    {"lastack.clock_resolution_us", 0, 3, 10000},
+    {"net.ipv4.tcp_slow_start_after_idle", 0, 2, 1},
+    {"net.ipv4.tcp_reordering", 1, 5, 2},
+    {"net.inet.tcp.initcwnd_segments", 1, 4, 15},
+    {"net.inet.tcp.delacktime", 0, 4, 60},
+    {"lastack.tcp_delack_segments", 1, 4, 1},
+    {"lastack.tcp_quickacks", 0, 3, 8},
 };
 
 enum {
@@ -94,8 +110,11 @@ bool sim_host_make(struct sim_host *host) {
         if (rc < 0) sim_wrong(world, "%s=%d: %s", name, host->setting[i], la_errno_name(-rc));
         sim_say(world, "h%u set        %s = %d", host->index, name, host->setting[i]);
     }
-    sim_say(world, "h%u is         %s, profile %s, mtu %u", host->index,
-            world->link == LA_LINK_IP ? "on an IP link" : "on Ethernet", host->profile, (unsigned)world->mtu);
+    if (host->clock_known) la_set(host->stack, "lastack.clock_resolution_us", (int64_t)(host->clock / LA_US));
+    sim_say(world, "h%u is         %s, profile %s, mtu %u, clock of %llu ns (%s)", host->index,
+            world->link == LA_LINK_IP ? "on an IP link" : "on Ethernet", host->profile, (unsigned)world->mtu,
+            (unsigned long long)host->clock, host->clock_known ? "known" : "not known");
+    if (host->liar) sim_hostile_say(host->liar);
     return true;
 }
 
@@ -107,7 +126,7 @@ void sim_host_listen(struct sim_host *host) {
         if (rc == 0) rc = la_listen(host->stack, sock, host->backlog);
         if (rc < 0) {
             if (!host->memory.refused) sim_wrong(host->world, "h%u cannot listen: %s", host->index, la_errno_name(-rc));
-            if (sock >= 0) la_close(host->stack, sock, host->world->now);
+            if (sock >= 0) la_close(host->stack, sock, sim_host_now(host));
             continue;
         }
         host->listener[i] = sock;
@@ -117,7 +136,7 @@ void sim_host_listen(struct sim_host *host) {
 void sim_host_unlisten(struct sim_host *host) {
     for (unsigned i = 0; i < SIM_LISTENERS; i++) {
         if (host->listener[i] < 0) continue;
-        int rc = la_close(host->stack, host->listener[i], host->world->now);
+        int rc = la_close(host->stack, host->listener[i], sim_host_now(host));
         sim_say(host->world, "h%u call       close(listener) = %d", host->index, rc);
         if (rc) sim_wrong(host->world, "h%u: closing a listener: %s", host->index, la_errno_name(-rc));
         host->listener[i] = -1;
@@ -143,8 +162,20 @@ void sim_host_free(struct sim_host *host) {
 
 static void hand_in(struct sim_host *host, const struct sim_packet *packet) {
     sim_say_packet(host->world, host->index, "in", packet->data, packet->len);
-    la_input(host->stack, host->iface, packet->data, packet->len, host->world->now);
+    la_input(host->stack, host->iface, packet->data, packet->len, sim_host_now(host));
     watch(host);
+}
+
+/* Before a hostile host, its liar has heard it. */
+static void arrive(struct sim_host *host, const struct sim_packet *packet) {
+    if (!host->liar) {
+        hand_in(host, packet);
+        return;
+    }
+    struct sim_packet *left = sim_hostile_hear(host->liar, packet);
+    if (!left) return;
+    hand_in(host, left);
+    sim_packet_free(left);
 }
 
 /* Whether a packet is for this host. */
@@ -162,7 +193,7 @@ void sim_exit_forward(struct sim_node *node, struct sim_packet *packet, la_time 
     (void)now;
     for (unsigned i = 0; i < world->nhosts; i++) {
         struct sim_host *host = &world->host[i];
-        if (host != from && addressed(host, packet)) hand_in(host, packet);
+        if (host != from && addressed(host, packet)) arrive(host, packet);
     }
     sim_packet_free(packet);
 }
@@ -179,7 +210,7 @@ static bool send_out(struct sim_host *host) {
     struct sim_world *world = host->world;
     bool any = false;
     struct la_packet pieces;
-    while (host->device_free <= world->now && la_output(host->stack, host->iface, &pieces, world->now)) {
+    while (host->device_free <= world->now && la_output(host->stack, host->iface, &pieces, sim_host_now(host))) {
         struct sim_packet *packet = sim_packet_new(host->index, &pieces);
         const struct sim_config *config = world->config;
         any = true;
@@ -281,11 +312,11 @@ static bool programs_due(struct sim_host *host) {
 
 static bool tick_due(struct sim_host *host) {
     struct sim_world *world = host->world;
-    if (la_poll_at(host->stack) > world->now) {
+    if (la_poll_at(host->stack) > sim_host_now(host)) {
         host->spins = 0;
         return false;
     }
-    la_tick(host->stack, world->now);
+    la_tick(host->stack, sim_host_now(host));
     if (++host->spins > SPINS_MAX) sim_wrong(world, "h%u wants to be ticked for ever at one moment", host->index);
     return true;
 }
@@ -303,9 +334,17 @@ void sim_host_work(struct sim_host *host) {
     }
 }
 
+la_time sim_host_now(const struct sim_host *host) { return host->world->now / host->clock * host->clock; }
+
+/* When the host's clock will say at least `at`. */
+static la_time clock_reaches(const struct sim_host *host, la_time at) {
+    la_time late = at % host->clock;
+    return late == 0 || at == LA_NEVER ? at : at - late + host->clock;
+}
+
 la_time sim_host_next(const struct sim_host *host) {
     const struct sim_world *world = host->world;
-    la_time next = la_poll_at(host->stack);
+    la_time next = clock_reaches(host, la_poll_at(host->stack));
     if (sim_chain_next(host->up) < next) next = sim_chain_next(host->up);
     if (host->listen_until < next) next = host->listen_until;
     if (la_output_pending(host->stack, host->iface) && host->device_free < next) next = host->device_free;

@@ -5,17 +5,28 @@
  * nor failing memory gives a reason for anything but an orderly end: then both streams must arrive whole, with end of
  * file and without error. One excuse remains: while a path loses many packets, a handshake may run out of attempts.
  *
+ * A hostile host excuses nothing, because its lies end: a strict connection finishes. Only where data was acknowledged
+ * that never came (`poisoned`) may it fail, or go on for ever: then the programs give up after an hour.
+ *
  * In other connections errors may come, data may be missing at the end; what was read must still have been right, and
  * an end of file must still be true: those are checked where programs read. */
 #include <string.h>
 
 #include "world.h"
 
+enum {
+    MEMORY_HOST = 64 * 1024, /* Tables that come with the first connection. */
+    MEMORY_CONN = 48 * 1024, /* What is there for each. */
+    SEGMENT_MIN = 30,        /* Bytes: the smallest MSS that a stack takes, less its options. */
+    RETRANSMITS_FREE = 50,   /* SYNs, small recoveries. */
+    PACKETS_FREE = 500,      /* Handshakes, ARP and ND, ends. */
+};
+
 static bool gone(const struct sim_end *end) {
     return end->phase == SIM_DONE || (end->phase == SIM_WAITING && end->conn->kind == SIM_NORMAL);
 }
 
-static bool harmful(const struct sim_world *world) { return world->loss_ppm || world->outage; }
+static bool harmful(const struct sim_world *world) { return world->loss_ppm || world->outage || world->hostile; }
 
 /* So many losses that a handshake or its last segment may fail for good. */
 static bool handshake_may_fail(const struct sim_world *world) { return world->loss_ppm >= 30000 || world->outage; }
@@ -28,7 +39,7 @@ static bool satisfied(const struct sim_end *end) {
 /* An error of a connection that should not get any. */
 static bool excused(const struct sim_end *end, int error) {
     const struct sim_world *world = end->host->world;
-    if (satisfied(end)) return true;
+    if (satisfied(end) || end->conn->poisoned) return true;
     if (!handshake_may_fail(world)) return false;
     bool opening = !end->established && (error == LA_ETIMEDOUT || error == LA_EHOSTUNREACH);
     bool refused = end->established && end->peer->phase == SIM_WAITING && error != LA_EHOSTUNREACH;
@@ -111,7 +122,7 @@ static bool release(struct sim_end *end) {
     struct sim_conn *conn = end->conn;
     bool lost_handshake = end->peer->phase == SIM_WAITING && handshake_may_fail(world);
     if (!waits(end) || world->failed) return false;
-    if ((conn->strict && !lost_handshake) || !gone(end->peer)) {
+    if (!conn->poisoned && ((conn->strict && !lost_handshake) || !gone(end->peer))) {
         wrong_conn(conn, "stands still");
         return false;
     }
@@ -126,6 +137,14 @@ bool sim_judge_still(struct sim_world *world) {
     for (unsigned i = 0; i < world->nconns; i++)
         for (unsigned e = 0; e < 2; e++) any |= release(&world->conn[i].end[e]);
     return any;
+}
+
+void sim_judge_hopeless(struct sim_world *world) {
+    for (unsigned i = 0; i < world->nconns; i++)
+        for (unsigned e = 0; e < 2; e++) {
+            struct sim_end *end = &world->conn[i].end[e];
+            if (world->conn[i].poisoned && (end->phase == SIM_OPEN || end->phase == SIM_OPENING)) sim_end_give_up(end);
+        }
 }
 
 /* --- The end --- */
@@ -153,7 +172,7 @@ static void judge_conn(struct sim_world *world, const struct sim_conn *conn) {
             whole &= end->received == end->peer->plan.total && (end->eof || end->plan.style == SIM_SLOTH);
     }
     if (whole) world->result->completed++;
-    if (conn->strict && !whole) wrong_conn(conn, "is not complete");
+    if (conn->strict && !conn->poisoned && !whole) wrong_conn(conn, "is not complete");
 }
 
 static void judge_host(struct sim_world *world, struct sim_host *host) {
@@ -171,7 +190,46 @@ static void judge_host(struct sim_world *world, struct sim_host *host) {
             sim_wrong(world, "h%u counts %u in %s", host->index, (unsigned)count[s], la_state_name((enum la_state)s));
 }
 
+/* --- Bounds: what an enemy can make a stack do --- */
+
+/* Every byte is held by its writer and by its reader at most, and with it what says where it is; the rest is the
+ * stack's own tables, which grow with its connections. */
+static void judge_memory(struct sim_world *world, const struct sim_host *host) {
+    size_t most = host->memory_begun + MEMORY_HOST;
+    for (unsigned i = 0; i < world->nconns; i++) {
+        const struct sim_end *end = world->conn[i].end;
+        bool there = end[0].host == host || end[1].host == host;
+        if (there) most += MEMORY_CONN + 2 * (size_t)(end[0].plan.total + end[1].plan.total);
+    }
+    if (host->memory.peak > most)
+        sim_wrong(world, "h%u has used %zu bytes of memory, more than %zu", host->index, host->memory.peak, most);
+}
+
+/* Of all hosts together: two that answer each other for ever would be no storm to either. What is sent needs a reason:
+ * a stream's bytes, a timer, something that nobody has sent. */
+static void judge_traffic(struct sim_world *world) {
+    uint64_t reasons = world->result->invented + world->result->duplicated;
+    for (unsigned i = 0; i < world->nconns; i++)
+        reasons += (world->conn[i].end[0].sent + world->conn[i].end[1].sent) / SEGMENT_MIN;
+    for (unsigned i = 0; i < world->nhosts; i++) {
+        const struct la_stack *stack = world->host[i].stack;
+        static const enum la_counter timer[] = {LA_C_RTOS, LA_C_ZERO_WINDOW_PROBES, LA_C_KEEPALIVE_PROBES};
+        uint64_t fired = 0;
+        for (unsigned t = 0; t < sizeof timer / sizeof *timer; t++) fired += la_counter(stack, timer[t]);
+        uint64_t again = la_counter(stack, LA_C_RETRANSMITS), heard = la_counter(stack, LA_C_TCP_IN);
+        if (again > RETRANSMITS_FREE + 3 * (heard + fired))
+            sim_wrong(world, "h%u has sent %llu segments again, after %llu that it heard and %llu timers", i,
+                      (unsigned long long)again, (unsigned long long)heard, (unsigned long long)fired);
+        reasons += fired;
+    }
+    if (world->result->packets > PACKETS_FREE + 4 * reasons)
+        sim_wrong(world, "%llu packets for %llu reasons", (unsigned long long)world->result->packets,
+                  (unsigned long long)reasons);
+}
+
 void sim_judge_end(struct sim_world *world) {
+    for (unsigned i = 0; i < world->nhosts; i++) judge_memory(world, &world->host[i]);
+    judge_traffic(world);
     for (unsigned i = 0; i < world->nconns; i++) judge_conn(world, &world->conn[i]);
     for (unsigned i = 0; i < world->nhosts; i++) judge_host(world, &world->host[i]);
 }

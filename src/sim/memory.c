@@ -16,6 +16,7 @@ static void *take(void *ctx, size_t size) {
     if (!block) abort();
     *block = size;
     memory->used += size;
+    if (memory->used > memory->peak) memory->peak = memory->used;
     memory->blocks++;
     return memset((uint8_t *)block + 16, 0xa5, size);
 }

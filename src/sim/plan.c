@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-enum { STREAM_MAX = 200000 };
+enum { STREAM_MAX = 200000, HOSTILE_PERCENT = 35 };
 
 static const char *const PROFILES[] = {"linux", "freebsd", "rfc"};
 
@@ -25,6 +25,12 @@ static la_time some_start(struct sim_random *random) {
     case 2: return wrap / 2 - sim_below(random, 20 * LA_SECOND);
     default: return sim_below(random, (la_time)1 << 50);
     }
+}
+
+/* From the exact to the tick of an old machine. */
+static la_time some_clock(struct sim_random *random) {
+    static const la_time resolution[] = {1, 1, LA_US, 100 * LA_US, LA_MS, 10 * LA_MS, 15 * LA_MS};
+    return resolution[sim_below(random, sizeof resolution / sizeof *resolution)];
 }
 
 /* --- The network --- */
@@ -76,6 +82,16 @@ static void heard(void *ctx, const struct sim_packet *packet, const char *what, 
     }
 }
 
+/* A liar before the host's way. */
+static void make_hostile(struct sim_host *host) {
+    struct sim_world *world = host->world;
+    host->liar = sim_hostile_new(host, sim_next(&world->random));
+    struct sim_node *node = sim_hostile_node(host->liar);
+    node->next = host->up;
+    host->up = node;
+    world->hostile = true;
+}
+
 static void plan_host(struct sim_world *world, unsigned i) {
     struct sim_random *random = &world->random;
     struct sim_host *host = &world->host[i];
@@ -93,10 +109,13 @@ static void plan_host(struct sim_world *world, unsigned i) {
         const struct sim_setting *setting = &sim_settings[k];
         host->setting[k] = -1;
         if (sim_percent(random, 15))
-            host->setting[k] = (int)sim_below(random, (uint64_t)setting->values) * setting->step;
+            host->setting[k] = setting->first + (int)sim_below(random, (uint64_t)setting->values) * setting->step;
     }
     host->send_gap = sim_percent(random, 25) ? sim_below(random, 2 * LA_MS) : 0;
+    host->clock = some_clock(random);
+    host->clock_known = sim_percent(random, 50);
     plan_way(host, &ear);
+    if (i == 0 && sim_percent(random, HOSTILE_PERCENT)) make_hostile(host);
 }
 
 /* --- Programs --- */
@@ -160,9 +179,9 @@ static bool disturbs(const struct sim_world *world, const struct sim_end *end) {
     if (plan->style >= SIM_HURRY && plan->style != SIM_SLOTH) return true;
     if (plan->style == SIM_FORGET || plan->style == SIM_LINGER) {
         /* What the peer writes meets a closed socket; and alone the stack tries less often. */
-        if (peer->total || lossy || world->outage) return true;
+        if (peer->total || lossy || world->outage || world->hostile) return true;
     }
-    if (plan->keepalive && (world->loss_ppm || world->outage)) return true;
+    if (plan->keepalive && (world->loss_ppm || world->outage || world->hostile)) return true;
     return plan->user_timeout_ms > 0;
 }
 
@@ -212,6 +231,7 @@ void sim_plan_world(struct sim_world *world) {
     random->state = sim_next(random); /* Neighbouring seeds shall have nothing in common. */
     world->start = world->now = some_start(random);
     world->heal_at = world->start + sim_between(random, 1, 60) * LA_SECOND;
+    world->cut_at = sim_percent(random, 5) ? world->start + sim_skewed(random, 60 * LA_SECOND) : LA_NEVER;
     world->limit = world->start + 6 * 3600 * LA_SECOND;
     world->link = sim_percent(random, 25) ? LA_LINK_ETHERNET : LA_LINK_IP;
     world->mtu = mtus[sim_below(random, sizeof mtus / sizeof *mtus)];

@@ -3,13 +3,15 @@
  * At every moment all hosts work until they have nothing more to do; then time jumps to the next moment at which a
  * stack, a node of the network or a program wants to act. When that is far away, the links are empty and no connection
  * has a timer, the judge looks at who still waits. After everybody is done the listeners close, the rest (TIME_WAIT) is
- * waited out, and the judge looks at what is left. */
+ * waited out, and the judge looks at what is left. Some scenarios are cut off at any moment, with all that goes on. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "world.h"
 
 enum { STEPS_MAX = 20000 }; /* Moments without time passing. */
+
+static const la_time HOPE = 3600 * LA_SECOND; /* After which nobody waits for a poisoned connection. */
 
 static la_time next_moment(const struct sim_world *world) {
     la_time next = LA_NEVER;
@@ -64,7 +66,8 @@ static void run(struct sim_world *world) {
             if (!go_on(world, &ending)) return;
             continue;
         }
-        if (next > world->limit) return;
+        world->cut = next > world->cut_at;
+        if (world->cut || next > world->limit) return;
         if (next > world->now) {
             world->now = next;
             steps = 0;
@@ -72,6 +75,7 @@ static void run(struct sim_world *world) {
             sim_wrong(world, "time does not go on");
         }
         heal(world);
+        if (world->now >= world->heal_at + HOPE) sim_judge_hopeless(world);
     }
 }
 
@@ -95,9 +99,12 @@ void sim_run(const struct sim_config *config, struct sim_result *result) {
     begin(world);
     for (unsigned i = 0; i < world->nhosts; i++) made &= sim_host_make(&world->host[i]);
     if (made) {
-        for (unsigned i = 0; i < world->nhosts; i++) sim_host_listen(&world->host[i]);
+        for (unsigned i = 0; i < world->nhosts; i++) {
+            sim_host_listen(&world->host[i]);
+            world->host[i].memory_begun = world->host[i].memory.used;
+        }
         run(world);
-        if (!world->failed) sim_judge_end(world);
+        if (!world->failed && !world->cut) sim_judge_end(world);
     }
     if (world->nhosts == 0) abort();
     result->allocations = world->host[config->seed % world->nhosts].memory.requests;

@@ -28,7 +28,8 @@ struct sim_config {
     uint64_t fail_more; /* UINT64_MAX: all later ones, until the network heals. */
     /* Hears every segment, move and call as a line without a newline; NULL: nobody. */
     void (*say)(void *ctx, const char *line);
-    /* Sees every packet that a stack sends, before the network has touched it; NULL: nobody. `host` is 0, 1, … */
+    /* Sees every packet that a stack or a liar beside it sends, before the network has touched it; NULL: nobody. `host`
+     * is 0, 1, … */
     void (*packet)(void *ctx, la_time at, unsigned host, bool ethernet, const uint8_t *data, size_t len);
     void *ctx;
 };
@@ -38,6 +39,7 @@ struct sim_result {
     char why[1024]; /* What was wrong, if anything was. */
     la_time took;   /* Virtual. */
     uint64_t packets, lost, corrupted, duplicated, reordered;
+    uint64_t invented;    /* Segments that a hostile host made up. */
     uint64_t bytes;       /* Given to readers. */
     uint64_t allocations; /* Of the stack whose nth one can fail. */
     unsigned connections; /* Opened … */

@@ -17,8 +17,10 @@ enum {
     SIM_CONNS = 8,
     SIM_LISTENERS = 2, /* IPv4, IPv6. */
     SIM_PORT = 80,
-    SIM_SETTINGS = 23,
+    SIM_SETTINGS = 36,
     SIM_CHUNK_MAX = 17000,
+    SIM_FAKE = 0xff,      /* XORed to bytes: another content, which an end that is `tainted` may read; … */
+    SIM_FAKE_LATE = 0x55, /* … one that nobody may ever read. */
 };
 
 /* --- Memory: counted, filled with garbage, refused when told to (memory.c) --- */
@@ -26,7 +28,7 @@ enum {
 struct sim_memory {
     uint64_t requests, refused;
     uint64_t fail_from, fail_to; /* Requests that are refused; 0: none. */
-    size_t used, blocks;
+    size_t used, peak, blocks;
     bool broken; /* A size given to free was not the one asked for. */
 };
 
@@ -97,6 +99,7 @@ struct sim_end {
     unsigned postponed; /* How often a sloth has not closed yet. */
     bool ended;         /* Its stream has an end: shutdown or close, not reset. */
     bool gave_up;       /* Closed by the judge, because its peer was gone. */
+    bool tainted;       /* Its peer has sent two versions of bytes that it had not acknowledged. */
     int error;          /* Positive, the first one. */
 };
 
@@ -116,14 +119,18 @@ struct sim_conn {
     uint16_t server_port;
     struct sim_end end[2]; /* Client, server. */
     bool strict;           /* Nothing may go wrong with it. */
+    bool poisoned;         /* Data was acknowledged that never came: it cannot be repaired. */
 };
 
 /* --- Hosts --- */
+
+struct sim_hostile;
 
 struct sim_host {
     struct sim_world *world;
     unsigned index;
     struct sim_memory memory;
+    size_t memory_begun; /* In use before any connection. */
     struct la_stack *stack;
     int iface;
     const char *profile;
@@ -132,6 +139,9 @@ struct sim_host {
     int backlog;
     la_time listen_until;      /* The listeners close then. */
     int setting[SIM_SETTINGS]; /* Of sim_settings; -1: left alone. */
+    la_time clock;             /* The resolution of its clock: it is told times rounded down to that. */
+    bool clock_known;          /* The stack is told that, too. */
+    struct sim_hostile *liar;  /* Hostile: between it and its way; NULL: it is honest. */
     la_time send_gap;          /* The device takes one packet in this time; 0: all at once. */
     la_time device_free;       /* When it takes the next. */
     struct sim_node *up;       /* Its way into the network … */
@@ -147,10 +157,13 @@ struct sim_world {
     struct sim_result *result;
     struct sim_random random;
     la_time start, now, heal_at, limit;
+    la_time cut_at; /* All stacks are destroyed in the middle of their work; LA_NEVER: they may finish. */
     enum la_link link;
     uint32_t mtu;
     uint32_t loss_ppm; /* The worst of all links, corruption included. */
+    bool cut;          /* That has happened: nobody answers for anything but memory. */
     bool outage;
+    bool hostile; /* One of the hosts is. */
     unsigned nhosts, nconns;
     struct sim_host host[SIM_HOSTS];
     struct sim_conn conn[SIM_CONNS];
@@ -169,10 +182,10 @@ void sim_wrong(struct sim_world *world, const char *format, ...);
 void sim_plan_world(struct sim_world *world);
 
 /* host.c */
-/* A setting that scenarios draw: 0, step, … (values - 1) * step. */
+/* A setting that scenarios draw: first, first + step, … `values` of them. */
 struct sim_setting {
     const char *name;
-    int values, step;
+    int first, values, step;
 };
 extern const struct sim_setting sim_settings[SIM_SETTINGS];
 bool sim_host_make(struct sim_host *host);
@@ -184,6 +197,16 @@ void sim_host_work(struct sim_host *host);
 /* Packets arrive from another host. */
 void sim_exit_forward(struct sim_node *node, struct sim_packet *packet, la_time now);
 la_time sim_host_next(const struct sim_host *host);
+/* What the host's clock says: all that its stack is told of the time. */
+la_time sim_host_now(const struct sim_host *host);
+
+/* hostile.c */
+/* A liar for a host, with tricks of the seed's choice. It frees itself with the way that it is put on. */
+struct sim_hostile *sim_hostile_new(struct sim_host *host, uint64_t seed);
+struct sim_node *sim_hostile_node(struct sim_hostile *hostile);
+void sim_hostile_say(const struct sim_hostile *hostile);
+/* What the host is given of a packet that came for it: a packet of the caller's, or NULL. */
+struct sim_packet *sim_hostile_hear(struct sim_hostile *hostile, const struct sim_packet *packet);
 
 /* end.c */
 /* Does what the program can do now. */
@@ -205,6 +228,8 @@ bool sim_error_possible(const struct sim_end *end, int error);
 /* Nothing moves any more: says what waits wrongly, or releases what waits for a peer that is gone. True when something
  * was released. */
 bool sim_judge_still(struct sim_world *world);
+/* An hour after all lies: whose connection cannot finish closes it. */
+void sim_judge_hopeless(struct sim_world *world);
 /* Whether no connection has a timer running. */
 bool sim_judge_quiet(const struct sim_world *world);
 /* All programs are done and time has passed. */

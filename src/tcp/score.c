@@ -35,7 +35,7 @@ static void note_lost(struct tcp_conn *c, const struct sent *s) {
     struct tcp_engine *e = &c->eng;
     const struct cc_ops *ops = e->cc.ops;
     e->lost++;
-    if (!ops || !ops->lost) return;
+    if (!e->cc_begun || !ops->lost) return;
     struct cc_now now = tcp_cc_now(c);
     ops->lost(&e->cc, &now, s->in_flight, s->lost, 1);
 }

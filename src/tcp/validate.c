@@ -25,6 +25,18 @@ static void challenge(struct tcp_conn *c, enum la_drop why) {
     tcp_mark(c, MARK_ACK | MARK_CHALLENGE);
 }
 
+/* The ACK that answers an unacceptable segment. One without any sequence length is answered within the challenge limit
+ * only: two ends that disagree would otherwise answer each other for ever. Where ACKs repeat the FIN, they have a
+ * length, and beyond the limit a FIN is answered without ours. */
+static void answer_unacceptable(struct tcp_conn *c, const struct tcp_seg *s) {
+    bool fins = c->tcp->params.ack_resends_fin && c->is.fin_queued && s->flags & TCP_FIN;
+    bool limited = fins || tcp_seg_len(s) == 0;
+    if (!limited || may_challenge(c))
+        tcp_mark(c, MARK_ACK);
+    else if (fins)
+        tcp_mark(c, MARK_ACK | MARK_CHALLENGE);
+}
+
 static bool paws_old(const struct tcp_conn *c, const struct tcp_seg *s) {
     if ((int32_t)(s->opt.ts_val - c->ts_recent) >= 0) return false;
     return tcp_clock_ms(c->tcp) - c->ts_recent_at < TS_RECENT_MAX_MS;
@@ -37,7 +49,7 @@ static bool fails_paws(struct tcp_conn *c, const struct tcp_seg *s) {
     if (!s->opt.has_ts) return tcp_drop(c, LA_D_NO_TIMESTAMP), true;
     if (!paws_old(c, s)) return false;
     tcp_drop(c, LA_D_PAWS);
-    if (tcp_seg_len(s) || may_challenge(c)) tcp_mark(c, MARK_ACK);
+    answer_unacceptable(c, s);
     return true;
 }
 
@@ -51,8 +63,6 @@ static bool in_window(const struct tcp_conn *c, const struct tcp_seg *s) {
            (seq_lt(s->seq, c->rcv_nxt) && seq_gt(seq_add(s->seq, len), c->rcv_nxt));
 }
 
-/* A segment without any sequence length is answered within the challenge limit only: two ends that disagree would
- * otherwise answer each other for ever. */
 static void out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
     bool old = seq_lt(s->seq, c->rcv_nxt);
     if (s->flags & TCP_RST) {
@@ -65,7 +75,7 @@ static void out_of_window(struct tcp_conn *c, const struct tcp_seg *s) {
         if (may_challenge(c)) tcp_mark(c, MARK_ACK | MARK_CHALLENGE);
         return;
     }
-    if (tcp_seg_len(s) || may_challenge(c)) tcp_mark(c, MARK_ACK);
+    answer_unacceptable(c, s);
 }
 
 /* An unacceptable segment whose ACK and window count all the same:

@@ -310,6 +310,19 @@ static void two_ends_that_repeat_their_fins_do_not_do_so_for_ever(void **unused)
     state(LA_TIME_WAIT);
 }
 
+/* Nor where neither takes the other's FIN: beyond the challenge limit, five in a second, the answer has no length. */
+static void fins_that_are_not_taken_are_not_answered_by_fins_for_ever(void **unused) {
+    (void)unused;
+    rig_restart("freebsd");
+    bring(LA_CLOSING, ACTIVE);
+    tx_skip();
+    for (unsigned i = 0; i < 20; i++) {
+        bool again = i < 5;
+        rx(SEG(.seq = R(1), .ack = L(1), .flags = FIN | ACK));
+        tx(SEG(.seq = again ? L(1) : L(2), .ack = R(2), .flags = again ? FIN | ACK : ACK));
+    }
+}
+
 static void the_error_after_a_reset_is_by_state_or_not(void **unused) {
     (void)unused;
     static const char *const profiles[] = {"linux", "freebsd", "rfc"};
@@ -390,6 +403,7 @@ int main(void) {
         RIG_TEST(a_connection_over_ipv6_closes_through_time_wait),
         RIG_TEST(an_ack_of_bsd_is_the_fin_again),
         RIG_TEST(two_ends_that_repeat_their_fins_do_not_do_so_for_ever),
+        RIG_TEST(fins_that_are_not_taken_are_not_answered_by_fins_for_ever),
         RIG_TEST(the_error_after_a_reset_is_by_state_or_not),
         RIG_TEST(the_ack_of_a_fin_after_data_may_wait),
         RIG_TEST(the_administrator_aborts_whoever_owns_it),

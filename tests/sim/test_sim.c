@@ -11,6 +11,7 @@
 #include <lastack/dev.h>
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ struct options {
 
 struct tally {
     uint64_t passed, failed;
-    uint64_t connections, completed, packets, lost, corrupted, duplicated, reordered, bytes;
+    uint64_t connections, completed, packets, lost, corrupted, duplicated, reordered, invented, bytes;
 };
 
 /* --- One run --- */
@@ -86,6 +87,7 @@ static void count(struct tally *tally, const struct sim_result *result) {
     tally->corrupted += result->corrupted;
     tally->duplicated += result->duplicated;
     tally->reordered += result->reordered;
+    tally->invented += result->invented;
     tally->bytes += result->bytes;
 }
 
@@ -103,8 +105,33 @@ static void tell_failure(const struct options *options, const struct sim_config 
     fflush(stdout);
 }
 
+/* What is said when the process dies in the middle: sanitizers and the stack's own checks end it by a signal. */
+static char last_words[300];
+static size_t last_words_len;
+
+static void dies(int number) {
+    ssize_t written = write(STDOUT_FILENO, last_words, last_words_len);
+    (void)written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void catch_death(void) {
+    static const int deadly[] = {SIGABRT, SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE};
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) signal(deadly[i], dies);
+}
+
+static void prepare_last_words(const struct options *options, const struct sim_config *config) {
+    int n = snprintf(last_words, sizeof last_words,
+                     "\nseed %" PRIu64 " DIED\n    replay: %s --seed %" PRIu64 " --fail %" PRIu64 " --more %" PRIu64
+                     " -v\n",
+                     config->seed, options->program, config->seed, config->fail_nth, config->fail_more);
+    last_words_len = n < 0 ? 0 : (size_t)n < sizeof last_words ? (size_t)n : sizeof last_words - 1;
+}
+
 static bool run(const struct options *options, const struct sim_config *config, struct sim_result *result,
                 struct tally *tally) {
+    prepare_last_words(options, config);
     sim_run(config, result);
     count(tally, result);
     if (result->ok) {
@@ -173,9 +200,10 @@ static int run_one(const struct options *options) {
 
 static void tell_tally(const struct tally *t) {
     printf("%s%" PRIu64 " runs: %" PRIu64 " connections, %" PRIu64 " complete; %" PRIu64 " packets, %" PRIu64
-           " lost, %" PRIu64 " reordered, %" PRIu64 " duplicated, %" PRIu64 " corrupted; %" PRIu64 " MB read\n",
+           " lost, %" PRIu64 " reordered, %" PRIu64 " duplicated, %" PRIu64 " corrupted, %" PRIu64 " made up; %" PRIu64
+           " MB read\n",
            isatty(1) ? "\r" : "", t->passed + t->failed, t->connections, t->completed, t->packets, t->lost,
-           t->reordered, t->duplicated, t->corrupted, t->bytes / 1000000);
+           t->reordered, t->duplicated, t->corrupted, t->invented, t->bytes / 1000000);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", t->passed, t->failed);
 }
 
@@ -247,6 +275,7 @@ static struct options read_arguments(int argc, char **argv) {
 int main(int argc, char **argv) {
     struct options options = read_arguments(argc, argv);
     struct tally tally = {0};
+    catch_death();
     if (options.one) return run_one(&options);
     run_seeds(&options, &tally);
     if (options.memory) run_memory(&options, &tally);
