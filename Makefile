@@ -6,7 +6,7 @@ PRESET ?= asan
 PACKETDRILL ?= packetdrill
 
 .DEFAULT_GOAL := help
-.PHONY: help run test claims mutants sim fuzz bench bench-path bench-inspect build cross-drill tidy format clean
+.PHONY: help run test claims mutants sim fuzz bench bench-path bench-inspect build cross-drill pictures tidy format clean
 .PHONY: deps-build deps-run deps-inspect deps-claims deps-test deps-cross deps-fuzz deps-bench deps-tidy deps-format
 
 help: ## This list
@@ -52,6 +52,10 @@ mutants: deps-test ## Faults put into the stack one at a time: do the tests noti
 cross-drill: deps-claims ## Scripts of DIR=PATH with the original packetdrill (PACKETDRILL=PATH) on the stack, too
 	@scripts/build.sh release lastack_tool lastack_packetdrill
 	@python3 scripts/cross-drill.py build/release/lastack build/release/liblastack-packetdrill.so "$(PACKETDRILL)" "$(DIR)"
+
+pictures: deps-build ## Draws the pictures in doc/ again: look at them, then commit them
+	@scripts/build.sh release lastack_tool
+	@scripts/pictures.sh build/release/lastack
 
 tidy: deps-tidy ## clang-tidy over everything
 	@scripts/tidy.sh

@@ -109,6 +109,11 @@ if(NOT LASTACK_CROSS AND Python3_FOUND)
   lastack_test(drill.scripts drill 300 ${Python3_EXECUTABLE} ${scripts}/check-drill.py $<TARGET_FILE:lastack_tool>)
 endif()
 
+# Pictures of connections, from captures and from scenes.
+if(NOT LASTACK_CROSS AND Python3_FOUND)
+  lastack_test(tool.plot tool 300 ${Python3_EXECUTABLE} ${scripts}/check-plot.py $<TARGET_FILE:lastack_tool>)
+endif()
+
 # The verbs that look at the host: each script makes its own namespaces, and skips where it may not.
 if(NOT LASTACK_CROSS AND Python3_FOUND)
   foreach(name IN ITEMS ls zoo fix watch watch-log export diagnose inspect-json inspect-race)
@@ -181,5 +186,6 @@ lastack_test(check.symbols check 60 ${Python3_EXECUTABLE} ${scripts}/check-symbo
 lastack_test(check.install check 120 ${scripts}/check-install.sh ${PROJECT_BINARY_DIR})
 lastack_test(check.readme check 120 ${Python3_EXECUTABLE} ${scripts}/check-readme.py ${PROJECT_BINARY_DIR})
 lastack_test(check.states check 60 ${scripts}/check-states.sh $<TARGET_FILE:lastack_tool>)
+lastack_test(check.pictures check 60 ${scripts}/pictures.sh $<TARGET_FILE:lastack_tool> --check)
 lastack_test(check.mutants check 60 ${Python3_EXECUTABLE} ${scripts}/mutants.py --check)
 set_tests_properties(check.format check.install PROPERTIES SKIP_RETURN_CODE 77)

@@ -17,6 +17,7 @@ int cmd_fix(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_lsof(int argc, char **argv);
 int cmd_netstat(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
 int cmd_ss(int argc, char **argv);
 int cmd_states(int argc, char **argv);
 int cmd_tour(int argc, char **argv);

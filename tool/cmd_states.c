@@ -5,6 +5,7 @@
  * picture ten times; it is a line of text in the state's box instead. doc/states.svg and doc/states.md are this
  * command's output, and a test compares them. */
 #include "cmd.h"
+#include "svg.h"
 
 #include <lastack/info.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #define BOX_H 66
 #define WIDTH 1280
 #define HEIGHT 1010
+#define PX(n) ((n)*SVG_PX)
+#define HEAD " marker-end=\"url(#head)\""
 
 /* The middle of each state's box. */
 static const struct place {
@@ -80,12 +83,12 @@ static void print_markdown(void) {
 
 /* --- Picture --- */
 
-static void print_box(struct place p, const char *name, const char *line1, const char *line2, const char *kind) {
-    printf("<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"9\"/>\n", kind, p.x - BOX_W / 2,
-           p.y - BOX_H / 2, BOX_W, BOX_H);
-    printf("<text class=\"name\" x=\"%d\" y=\"%d\">%s</text>\n", p.x, p.y - 10, name);
-    if (*line1) printf("<text class=\"small\" x=\"%d\" y=\"%d\">%s</text>\n", p.x, p.y + 8, line1);
-    if (*line2) printf("<text class=\"small\" x=\"%d\" y=\"%d\">%s</text>\n", p.x, p.y + 23, line2);
+static void print_box(struct say *svg, struct place p, const char *name, const char *line1, const char *line2,
+                      const char *kind) {
+    svg_rect(svg, kind, PX(p.x - BOX_W / 2), PX(p.y - BOX_H / 2), PX(BOX_W), PX(BOX_H), " rx=\"9\"");
+    svg_text(svg, "name", PX(p.x), PX(p.y - 10), name);
+    if (*line1) svg_text(svg, "small", PX(p.x), PX(p.y + 8), line1);
+    if (*line2) svg_text(svg, "small", PX(p.x), PX(p.y + 23), line2);
 }
 
 /* Where the line from the middle of a box towards (x, y) leaves the box. */
@@ -98,7 +101,7 @@ static struct place edge(struct place box, struct place to) {
 }
 
 /* The label in lines of a few words, on a ground that keeps it readable over the arrow. */
-static void print_label(struct place at, const char *words) {
+static void print_label(struct say *svg, struct place at, const char *words) {
     char line[3][40] = {"", "", ""};
     unsigned n = 0;
     for (const char *w = words; *w && n < 3;) {
@@ -109,15 +112,13 @@ static void print_label(struct place at, const char *words) {
         w += len + (w[len] == ' ');
     }
     for (unsigned i = 0; i <= n && i < 3; i++)
-        printf("<text class=\"label\" x=\"%d\" y=\"%d\">%s</text>\n", at.x, at.y - (int)n * 7 + (int)i * 14 + 4,
-               line[i]);
+        svg_text(svg, "label", PX(at.x), PX(at.y - (int)n * 7 + (int)i * 14 + 4), line[i]);
 }
 
-static void print_arrow(struct place from, struct place to, const char *why, const char *kind) {
+static void print_arrow(struct say *svg, struct place from, struct place to, const char *why, const char *kind) {
     struct place a = edge(from, to), b = edge(to, from);
-    printf("<line class=\"%s\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" marker-end=\"url(#head)\"/>\n", kind, a.x, a.y,
-           b.x, b.y);
-    print_label((struct place){(a.x + b.x) / 2, (a.y + b.y) / 2}, why);
+    svg_line(svg, kind, PX(a.x), PX(a.y), PX(b.x), PX(b.y), HEAD);
+    print_label(svg, (struct place){(a.x + b.x) / 2, (a.y + b.y) / 2}, why);
 }
 
 /* Who moves: a call of the user's, or a segment. The picture shows it by the arrow's colour. */
@@ -126,7 +127,7 @@ static const char *arrow_kind(const char *why) {
     return call ? "call" : "segment";
 }
 
-static void print_states(void) {
+static void print_states(struct say *svg) {
     char timers[128], line[160];
     for (unsigned s = 0; s < LA_NSTATES; s++) {
         const char *end = la_move_why((enum la_state)s, LA_CLOSED);
@@ -136,44 +137,52 @@ static void print_states(void) {
         snprintf(line, sizeof line, "%.*s%s", (int)cut, timers, timers[cut] ? " …" : "");
         char out[96] = "";
         if (end && !ends_there((enum la_state)s)) snprintf(out, sizeof out, "CLOSED: %s", end);
-        print_box(places[s], la_state_name((enum la_state)s), out, line, s == LA_ESTABLISHED ? "box main" : "box");
+        print_box(svg, places[s], la_state_name((enum la_state)s), out, line, s == LA_ESTABLISHED ? "box main" : "box");
     }
-    print_box(foot, la_state_name(LA_CLOSED), "", "", "box");
+    print_box(svg, foot, la_state_name(LA_CLOSED), "", "", "box");
 }
 
-static void print_moves(void) {
+static void print_moves(struct say *svg) {
     for (unsigned from = 0; from < LA_NSTATES; from++)
         for (unsigned to = 0; to < LA_NSTATES; to++) {
             if (!is_drawn((enum la_state)from, (enum la_state)to)) continue;
             const char *why = la_move_why((enum la_state)from, (enum la_state)to);
-            print_arrow(places[from], to == LA_CLOSED ? foot : places[to], why, arrow_kind(why));
+            print_arrow(svg, places[from], to == LA_CLOSED ? foot : places[to], why, arrow_kind(why));
         }
 }
 
-static void print_svg(void) {
-    printf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\">\n", WIDTH,
-           HEIGHT);
-    puts("<title>The TCP state machine of lastack</title>\n"
-         "<style>\n"
-         ".ground{fill:#fff}.box{fill:#eef3fa;stroke:#2f5d8c;stroke-width:1.5}.main{fill:#dff2e1;stroke:#2b7a3d}\n"
-         ".name{font-size:16px;font-weight:bold;text-anchor:middle;fill:#14243a}\n"
-         ".small{font-size:10.5px;text-anchor:middle;fill:#5a6778}\n"
-         ".label{font-size:12px;text-anchor:middle;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:6px;stroke-"
-         "linejoin:round}\n"
-         ".segment{stroke:#2f5d8c;stroke-width:1.6}.call{stroke:#b3541e;stroke-width:1.6}\n"
-         "</style>\n"
-         "<defs><marker id=\"head\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" "
-         "orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"#444\"/></marker></defs>");
-    printf("<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", WIDTH, HEIGHT);
-    print_moves();
-    print_states();
-    puts("<line class=\"call\" x1=\"30\" y1=\"40\" x2=\"70\" y2=\"40\" marker-end=\"url(#head)\"/>"
-         "<text class=\"label\" style=\"text-anchor:start\" x=\"78\" y=\"44\">a call by the owner</text>\n"
-         "<line class=\"segment\" x1=\"30\" y1=\"64\" x2=\"70\" y2=\"64\" marker-end=\"url(#head)\"/>"
-         "<text class=\"label\" style=\"text-anchor:start\" x=\"78\" y=\"68\">a segment or a timer</text>\n"
-         "<text class=\"small\" style=\"text-anchor:start\" x=\"30\" y=\"90\">in a box: what leads to CLOSED; the "
-         "timers "
-         "that may run</text>\n</svg>");
+static const char style[] =
+    ".ground{fill:#fff}.box{fill:#eef3fa;stroke:#2f5d8c;stroke-width:1.5}.main{fill:#dff2e1;stroke:#2b7a3d}\n"
+    ".name{font-size:16px;font-weight:bold;text-anchor:middle;fill:#14243a}\n"
+    ".small{font-size:10.5px;text-anchor:middle;fill:#5a6778}\n"
+    ".label{font-size:12px;text-anchor:middle;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:6px;stroke-"
+    "linejoin:round}\n"
+    ".segment{stroke:#2f5d8c;stroke-width:1.6}.call{stroke:#b3541e;stroke-width:1.6}\n";
+
+/* A line of the legend: what an arrow of this kind, or none, stands for. */
+static void print_key(struct say *svg, int y, const char *kind, const char *text) {
+    if (kind) svg_line(svg, kind, PX(30), PX(y), PX(70), PX(y), HEAD);
+    say(svg, "<text class=\"%s\" style=\"text-anchor:start\" x=\"%d\" y=\"%d\">%s</text>\n", kind ? "label" : "small",
+        kind ? 78 : 30, kind ? y + 4 : y, text);
+}
+
+static int print_svg(void) {
+    struct say svg = {0};
+    svg_open(&svg, WIDTH, HEIGHT, "The TCP state machine of lastack", style);
+    say(&svg, "<defs><marker id=\"head\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" "
+              "markerHeight=\"8\" orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"#444\"/></marker>"
+              "</defs>\n");
+    svg_rect(&svg, "ground", 0, 0, PX(WIDTH), PX(HEIGHT), "");
+    print_moves(&svg);
+    print_states(&svg);
+    print_key(&svg, 40, "call", "a call by the owner");
+    print_key(&svg, 64, "segment", "a segment or a timer");
+    print_key(&svg, 90, NULL, "in a box: what leads to CLOSED; the timers that may run");
+    svg_close(&svg);
+    if (!svg.failed) fputs(svg.text, stdout);
+    if (svg.failed) fputs("lastack states: not enough memory\n", stderr);
+    say_free(&svg);
+    return svg.failed ? EXIT_UNABLE : EXIT_AS_SCRIPTED;
 }
 
 int cmd_states(int argc, char **argv) {
@@ -183,7 +192,7 @@ int cmd_states(int argc, char **argv) {
     else if (argc <= 2 && !strcmp(form, "--markdown"))
         print_markdown();
     else if (argc <= 2 && !strcmp(form, "--svg"))
-        print_svg();
+        return print_svg();
     else {
         bool asked = argc == 2 && (!strcmp(form, "--help") || !strcmp(form, "-h"));
         fputs("usage: lastack states [--text | --markdown | --svg]\n"

@@ -26,6 +26,7 @@ static const struct verb verbs[] = {
     {"lsof", cmd_lsof, "as lsof(8) -i prints it"},
     {"drill", cmd_drill, "run packetdrill scripts against the stack in virtual time, or against the kernel"},
     {"tour", cmd_tour, "play connections between kernel programs and lastack; show both ends' states"},
+    {"plot", cmd_plot, "a connection as a time-sequence picture, from a capture or from a simulation"},
     {"states", cmd_states, "the state machine as it is in the code: text, Markdown or a picture"},
 };
 
