@@ -74,12 +74,12 @@ def connection(iss=1000, **common):
 
 def pcap(packets, order="<", nanoseconds=False, link=101, head=b"", snap=65535):
     magic = 0xa1b23c4d if nanoseconds else 0xa1b2c3d4
-    out = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap, link)
+    out = bytearray(struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap, link))
     for at, ip in packets:
         frame = head + ip
         part = at % 10**9 if nanoseconds else at % 10**9 // 1000
         out += struct.pack(order + "IIII", at // 10**9, part, min(len(frame), snap), len(frame)) + frame[:snap]
-    return out
+    return bytes(out)
 
 
 def block(order, kind, body):

@@ -259,7 +259,7 @@ static void tlp_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     c->eng.tlp_out = true;
     c->eng.tlp_again = plan->again != NULL;
     c->eng.tlp_end = c->snd_nxt;
-    tcp_timer_rto(c);
+    tcp_timer_rexmit_as(c, REXMIT_RTO, c->tcp->env->now + tcp_rto(c)); /* RFC 8985, 7.3: a whole one. */
 }
 
 /* Data goes: the probes' pauses are not its timeout. */

@@ -26,7 +26,7 @@ bool tcp_tlp_schedule(struct tcp_conn *c, bool anew) {
 void tcp_tlp_timeout(struct tcp_conn *c) {
     env_count(c->tcp->env, LA_C_TLP_PROBES);
     if (!c->eng.tlp_out) tcp_mark(c, MARK_TLP);
-    tcp_timer_rto(c);
+    tcp_timer_rexmit_as(c, REXMIT_RTO, c->tcp->env->now + tcp_rto(c));
 }
 
 /* RFC 8985, 7.4.2: did the probe repair a loss without anybody's noticing? Then the window pays for it. */
