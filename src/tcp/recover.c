@@ -260,7 +260,7 @@ void tcp_recover_timeout(struct tcp_conn *c) {
         e->reordering = c->tcp->params.dupthresh;
     tcp_recover_phase(c, CC_LOSS);
     e->high_seq = c->snd_nxt;
-    e->tlp_out = false;
+    e->tlp_out = e->new_only = false;
     e->frto = c->tcp->params.frto && (anew || c->backoff);
     tcp_ecn_reduced(c);
     tcp_mark(c, MARK_SEND);
