@@ -230,6 +230,8 @@ static const struct row rows[] = {
         "The send buffer that a connection begins with.")
     TCP(sndbuf_max, UNIT_BYTES, "net.ipv4.tcp_wmem_max", 1, MAX_BUFFER, 4194304, 2097152, 4194304,
         "The largest send buffer.")
+    TCP(notsent_lowat, UNIT_BYTES, "net.ipv4.tcp_notsent_lowat", 1, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,
+        "Bytes that may wait unsent before a socket is not writable (TCP_NOTSENT_LOWAT).")
     TCP(rcvbuf_autotune, UNIT_BOOL, "net.ipv4.tcp_moderate_rcvbuf", 0, 1, 1, 1, 1,
         "Receive buffers grow with what the program reads.")
     TCP(mem_low, UNIT_PERCENT, "lastack.tcp_mem_low", 1, 100, 45, 45, 45,

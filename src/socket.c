@@ -1,5 +1,7 @@
 /* The verbs of socket.h: each finds the transport that a handle belongs to. What only streams can do answers
  * -LA_EOPNOTSUPP on a datagram socket. */
+#include <lastack/tcp_info.h>
+
 #include "root.h"
 
 int root_not_a_stream(const struct la_stack *stack, la_sock sock) {
@@ -123,6 +125,13 @@ int la_setsockopt(struct la_stack *stack, la_sock sock, int level, int name, con
     root_at(stack, now);
     if (root_is_datagram(sock)) return udp_setsockopt(UDP(sock), level, name, value, len);
     return tcp_setsockopt(TCP(sock), level, name, value, len);
+}
+
+int la_tcp_info(struct la_stack *stack, la_sock sock, struct la_tcp_info *info, la_time now) {
+    size_t len = sizeof *info;
+    root_at(stack, now);
+    if (root_is_datagram(sock)) return root_not_a_stream(stack, sock);
+    return tcp_getsockopt(TCP(sock), LA_IPPROTO_TCP, LA_TCP_INFO, info, &len);
 }
 
 int la_getsockopt(struct la_stack *stack, la_sock sock, int level, int name, void *value, size_t *len) {

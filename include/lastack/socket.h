@@ -30,10 +30,10 @@ int la_listen(struct la_stack *stack, la_sock sock, int backlog);
 /* The next completed connection, or -LA_EAGAIN, -LA_EINVAL (not listening). `peer` may be NULL. */
 la_sock la_accept(struct la_stack *stack, la_sock sock, struct la_endpoint *peer);
 
-/* Starts the handshake (with LA_TCP_FASTOPEN_CONNECT the first la_send may do so); a socket does this once, and one whose attempt failed is good for la_close only.
- * -LA_EINPROGRESS, later LA_EV_CONNECTED or LA_EV_ERROR. Again while under way: -LA_EALREADY;
- * after success once 0, then -LA_EISCONN. -LA_ENETUNREACH, -LA_EADDRNOTAVAIL (no free port, tuple in use), -LA_ENOMEM.
- * On a datagram socket it sets the peer and returns 0. */
+/* Starts the handshake (with LA_TCP_FASTOPEN_CONNECT the first la_send may do so); a socket does this once, and one
+ * whose attempt failed is good for la_close only. -LA_EINPROGRESS, later LA_EV_CONNECTED or LA_EV_ERROR. Again while
+ * under way: -LA_EALREADY; after success once 0, then -LA_EISCONN. -LA_ENETUNREACH, -LA_EADDRNOTAVAIL (no free port,
+ * tuple in use), -LA_ENOMEM. On a datagram socket it sets the peer and returns 0. */
 int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *peer, la_time now);
 
 /* Takes up to `len` bytes. Returns the number taken (possibly less), -LA_EAGAIN, -LA_EPIPE (shut down, or never
@@ -83,7 +83,9 @@ int la_close(struct la_stack *stack, la_sock sock, la_time now);
 /* RST now, everything unsent and unread is lost, the handle is stale. */
 int la_abort(struct la_stack *stack, la_sock sock, la_time now);
 
-/* The level of la_event_bits for this socket, or a negative error. */
+/* The level of la_event_bits for this socket, or a negative error. LA_EV_WRITABLE says, as on Linux, that it is worth
+ * writing: a third of the send buffer is free, and less than half of LA_TCP_NOTSENT_LOWAT waits unsent (what both
+ * windows let go at once does not count). la_send takes what fits also before that. */
 int la_ready(const struct la_stack *stack, la_sock sock);
 
 int la_getsockname(const struct la_stack *stack, la_sock sock, struct la_endpoint *local);
@@ -102,19 +104,31 @@ enum la_so {
     LA_SO_KEEPALIVE = 9,
     LA_SO_OOBINLINE = 10,
     LA_SO_LINGER = 13,
+    LA_SO_RCVLOWAT = 18, /* LA_EV_READABLE from so many unread bytes on, or at the end */
+    LA_SO_SNDLOWAT = 19, /* reads as 1 */
     LA_SO_ACCEPTCONN = 30,
+    LA_SO_MAX_PACING_RATE = 47, /* bytes per second: uint32_t (all ones: no bound) or uint64_t */
 };
 enum la_tcp_option {
     LA_TCP_NODELAY = 1,
     LA_TCP_MAXSEG = 2,
-    LA_TCP_CORK = 3,
+    LA_TCP_CORK = 3,      /* what does not fill a segment waits, for 200 ms at most; so with LA_MSG_MORE */
     LA_TCP_KEEPIDLE = 4,  /* seconds */
     LA_TCP_KEEPINTVL = 5, /* seconds */
     LA_TCP_KEEPCNT = 6,
     LA_TCP_SYNCNT = 7,
-    LA_TCP_LINGER2 = 8, /* seconds in FIN_WAIT_2 without owner; -1: none at all */
-    LA_TCP_QUICKACK = 12, /* 1: ACKs go at once, until an answer makes it a conversation; 0: they wait */
-    LA_TCP_USER_TIMEOUT = 18, /* milliseconds; RFC 5482 */
+    LA_TCP_LINGER2 = 8,       /* seconds in FIN_WAIT_2 without owner; -1: none at all */
+    LA_TCP_DEFER_ACCEPT = 9,  /* a listener's: seconds for which a connection may wait for its first data */
+    LA_TCP_WINDOW_CLAMP = 10, /* bytes, the most that is advertised; 0, before the handshake: no bound */
+    LA_TCP_INFO = 11,         /* struct la_tcp_info (tcp_info.h); read only */
+    LA_TCP_QUICKACK = 12,     /* 1: ACKs go at once, until an answer makes it a conversation; 0: they wait */
+    LA_TCP_CONGESTION = 13,   /* the algorithm's name, up to 16 bytes; -LA_ENOENT for an unknown one */
+    /* Milliseconds for which sent or waiting data may remain unacknowledged (RFC 5482), 0: the retransmissions decide.
+     * It counts from the peer's last progress and whatever holds the data up: a peer that answers every probe of its
+     * zero window is given up, too. An idle connection with SO_KEEPALIVE ends when the peer was silent for as long and
+     * a probe is unanswered, whatever LA_TCP_KEEPCNT says. */
+    LA_TCP_USER_TIMEOUT = 18,
+    LA_TCP_NOTSENT_LOWAT = 25, /* bytes that may wait unsent; 0: as the setting says; see la_ready */
     /* TCP Fast Open (RFC 7413): see above la_connect, and below. */
     LA_TCP_FASTOPEN = 23,
     LA_TCP_FASTOPEN_CONNECT = 30,
@@ -126,7 +140,8 @@ enum la_tcp_option {
     LA_TCP_FASTOPEN_QUEUE = 0x46410003, /* what its TCP_FASTOPEN does to a socket that connects */
 };
 
-/* TCP Fast Open. -LA_EOPNOTSUPP where net.ipv4.tcp_fastopen does not have the bit, -LA_EINVAL in any state but those named.
+/* TCP Fast Open. -LA_EOPNOTSUPP where net.ipv4.tcp_fastopen does not have the bit, -LA_EINVAL in any state but those
+ * named.
  *
  * A listener (or a socket that will be one): LA_TCP_FASTOPEN n takes data that comes with a SYN and a valid cookie, and
  * gives the connection out by la_accept before the handshake is over: it can be read and written. At most n of them
@@ -139,8 +154,8 @@ enum la_tcp_option {
  * - LA_TCP_FASTOPEN_CONNECT 1: when the stack knows a cookie of the peer's, la_connect returns 0 and waits; la_send
  *   takes as much as the SYN carries and sends it (with 0 bytes, a SYN alone and -LA_EINPROGRESS). When it knows none,
  *   la_connect asks for one: the handshake is an ordinary one, and the next connection has the cookie.
- * - LA_TCP_FASTOPEN_QUEUE 1: la_connect always returns 0 and waits; la_send takes what the send buffer has room for, also
- *   during the handshake. What the SYN cannot carry follows.
+ * - LA_TCP_FASTOPEN_QUEUE 1: la_connect always returns 0 and waits; la_send takes what the send buffer has room for,
+ * also during the handshake. What the SYN cannot carry follows.
  * - LA_TCP_FASTOPEN_NO_COOKIE 1: data goes with the SYN without any cookie; for servers that want none.
  * Data that the peer does not take from the SYN is sent again after the handshake: nothing is lost, or told. */
 enum la_ip_option { LA_IP_TOS = 1, LA_IP_TTL = 2 };

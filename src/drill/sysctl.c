@@ -93,7 +93,6 @@ static const struct kept kept[] = {
     {"net.ipv4.tcp_adv_win_scale", KEPT_NUMBER, "1", own_arithmetic, NULL},
     {"net.ipv4.tcp_app_win", KEPT_NUMBER, "31", own_arithmetic, NULL},
     {"net.ipv4.tcp_min_rtt_wlen", KEPT_NUMBER, "300", own_arithmetic, NULL},
-    {"net.ipv4.tcp_notsent_lowat", KEPT_NUMBER, "4294967295", own_arithmetic, NULL},
     {"net.ipv4.tcp_tso_win_divisor", KEPT_NUMBER, "3", no_chunks, NULL},
     {"net.ipv4.tcp_min_tso_segs", KEPT_NUMBER, "2", no_chunks, NULL},
     {"net.ipv4.tcp_tso_rtt_log", KEPT_NUMBER, "9", no_chunks, NULL},

@@ -47,7 +47,7 @@ enum { SYS_SHUT_RECV = 1, SYS_SHUT_SEND = 2 };
 struct sys_kept {
     int level, name;
     uint8_t len;
-    uint8_t value[8];
+    uint8_t value[16];
 };
 #define SYS_KEPT 48
 
@@ -62,6 +62,7 @@ struct sys_socket {
     struct la_endpoint local;
     la_time recv_timeout, send_timeout; /* LA_NEVER: none. */
     int low_water;                      /* SO_RCVLOWAT. */
+    bool tell_queue;                    /* TCP_INQ: recvmsg says how much is left. */
     bool wants_room;                    /* An epoll found it not writable. */
     bool syn_call;                      /* Data of a call went with the SYN: it waits for the answer. */
     unsigned nkept;
@@ -171,12 +172,6 @@ int sys_addr_put(const struct sys_socket *s, const struct la_endpoint *endpoint,
 void sys_option_replay(struct la_sys *sys, struct sys_socket *s);
 /* -EOPNOTSUPP, with the reason, for a name of Linux's that is refused; otherwise 0 and NULL. */
 int sys_option_refusal(int level, int name, const char **why);
-
-/* --- tcp_info.c --- */
-
-#define SYS_TCP_INFO_SIZE 280
-/* Writes Linux's struct tcp_info, SYS_TCP_INFO_SIZE bytes. */
-void sys_tcp_info(const struct la_sys *sys, const struct sys_socket *s, void *to);
 
 /* --- poll.c --- */
 

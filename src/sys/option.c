@@ -6,14 +6,14 @@
  * hangs on it here, or refused with -EOPNOTSUPP and the reason. A name in no table is -ENOPROTOOPT. */
 #include "sys/open_file.h"
 
+#include <lastack/tcp_info.h>
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
 /* Linux's numbers; libc does not have all of them. */
 enum {
-    OPT_SO_RCVLOWAT = 18,
-    OPT_SO_SNDLOWAT = 19,
     OPT_SO_RCVTIMEO = 20,
     OPT_SO_SNDTIMEO = 21,
     OPT_SO_SNDBUFFORCE = 32,
@@ -24,14 +24,12 @@ enum {
     OPT_SO_COOKIE = 57,
     OPT_SO_RCVTIMEO_NEW = 66,
     OPT_SO_SNDTIMEO_NEW = 67,
-    OPT_TCP_INFO = 11,
-    OPT_TCP_CONGESTION = 13,
+    OPT_TCP_INQ = 36,
 };
 
 #define VALUE_MOST 512u
 #define CONGESTION_MOST 16u
-/* The only algorithm there is. */
-#define CONGESTION "reno"
+#define FASTOPEN_KEYS 32u
 
 struct option_row {
     int level, name;
@@ -59,22 +57,18 @@ static const struct option_row rows[] = {
     {LA_SOL_SOCKET, 35, 0, "SO_TIMESTAMPNS: arrival times are not told"},
     {LA_SOL_SOCKET, 37, 0, "SO_TIMESTAMPING: there is no queue of time stamps"},
     {LA_SOL_SOCKET, 42, 0, "SO_PEEK_OFF: peeking begins at the front"},
-    {LA_SOL_SOCKET, 47, 0, "SO_MAX_PACING_RATE: nothing is paced"},
     {LA_SOL_SOCKET, 50, 0, "SO_ATTACH_BPF: there are no filters"},
     {LA_SOL_SOCKET, 60, 0, "SO_ZEROCOPY: there is no queue of completions"},
     {LA_SOL_SOCKET, 61, 0, "SO_TXTIME: segments have no time to leave at"},
     {LA_SOL_SOCKET, 63, 0, "SO_TIMESTAMP: arrival times are not told"},
     {LA_SOL_SOCKET, 64, 0, "SO_TIMESTAMPNS: arrival times are not told"},
     {LA_SOL_SOCKET, 65, 0, "SO_TIMESTAMPING: there is no queue of time stamps"},
-    {LA_IPPROTO_TCP, 9, 0, "TCP_DEFER_ACCEPT: connections are accepted without data"},
-    {LA_IPPROTO_TCP, 10, 0, "TCP_WINDOW_CLAMP: only SO_RCVBUF bounds the window"},
     {LA_IPPROTO_TCP, 14, 0, "TCP_MD5SIG: segments are not signed"},
     {LA_IPPROTO_TCP, 19, 0, "TCP_REPAIR: a connection's state cannot be put back"},
     {LA_IPPROTO_TCP, 20, 0, "TCP_REPAIR: a connection's state cannot be put back"},
     {LA_IPPROTO_TCP, 21, 0, "TCP_REPAIR: a connection's state cannot be put back"},
     {LA_IPPROTO_TCP, 22, 0, "TCP_REPAIR: a connection's state cannot be put back"},
     {LA_IPPROTO_TCP, 24, 0, "TCP_TIMESTAMP: the clock of time stamps cannot be set"},
-    {LA_IPPROTO_TCP, 25, 0, "TCP_NOTSENT_LOWAT: unsent bytes do not bound POLLOUT"},
     {LA_IPPROTO_TCP, 26, 0, "TCP_CC_INFO: there is no such structure for this algorithm"},
     {LA_IPPROTO_TCP, 27, 0, "TCP_SAVE_SYN: the peer's SYN is not kept"},
     {LA_IPPROTO_TCP, 28, 0, "TCP_SAVED_SYN: the peer's SYN is not kept"},
@@ -82,7 +76,6 @@ static const struct option_row rows[] = {
     {LA_IPPROTO_TCP, 31, 0, "TCP_ULP: there is no layer above TCP"},
     {LA_IPPROTO_TCP, 32, 0, "TCP_MD5SIG: segments are not signed"},
     {LA_IPPROTO_TCP, 35, 0, "TCP_ZEROCOPY_RECEIVE: there are no pages to map"},
-    {LA_IPPROTO_TCP, 36, 0, "TCP_INQ: recvmsg gives no control messages"},
     {LA_IPPROTO_TCP, 37, 0, "TCP_TX_DELAY: segments have no time to leave at"},
     {LA_IPPROTO_TCP, 38, 0, "TCP_AO: segments are not signed"},
     {LA_IPPROTO_TCP, 44, 0, "TCP_RTO_MAX_MS: the bound is the stack's, not a socket's"},
@@ -179,27 +172,47 @@ static int set_timeout_new(la_time *timeout, const void *value, size_t len) {
     return set_seconds(timeout, tv[0], tv[1]);
 }
 
-static int set_low_water(struct sys_socket *s, const void *value, size_t len) {
+/* What a stream's is after the stack has bounded it, or any number for datagrams. */
+static int set_low_water(struct la_sys *sys, struct sys_socket *s, const void *value, size_t len) {
     int number;
+    size_t size = sizeof number;
     if (len < sizeof number) return -EINVAL;
     if (!value) return -EFAULT;
     memcpy(&number, value, sizeof number);
     s->low_water = number < 0 ? INT32_MAX : number ? number : 1;
+    if (s->type != LA_SOCK_STREAM) return 0;
+    la_setsockopt(sys->stack, s->sock, LA_SOL_SOCKET, LA_SO_RCVLOWAT, &number, sizeof number, sys->now);
+    la_getsockopt(sys->stack, s->sock, LA_SOL_SOCKET, LA_SO_RCVLOWAT, &s->low_water, &size);
+    keep(s, LA_SOL_SOCKET, LA_SO_RCVLOWAT, &s->low_water, sizeof s->low_water);
     return 0;
 }
 
-static int set_congestion(const char *value, size_t len) {
+static int set_congestion(struct la_sys *sys, struct sys_socket *s, const char *value, size_t len) {
     char name[CONGESTION_MOST] = "";
     if (len < 1) return -EINVAL;
     if (!value) return -EFAULT;
     memcpy(name, value, len < sizeof name - 1 ? len : sizeof name - 1);
-    return strcmp(name, CONGESTION) == 0 ? 0 : -ENOENT;
+    int error = la_setsockopt(sys->stack, s->sock, LA_IPPROTO_TCP, LA_TCP_CONGESTION, name, sizeof name, sys->now);
+    if (!error) keep(s, LA_IPPROTO_TCP, LA_TCP_CONGESTION, name, sizeof name);
+    return error;
+}
+
+static int set_tell_queue(struct sys_socket *s, const void *value, size_t len) {
+    int number;
+    if (len < sizeof number) return -EINVAL;
+    if (!value) return -EFAULT;
+    memcpy(&number, value, sizeof number);
+    if (number < 0 || number > 1) return -EINVAL;
+    s->tell_queue = number;
+    return 0;
 }
 
 /* Names that this layer has for itself. True: `*result` is the answer. */
-static bool set_own(struct sys_socket *s, int level, int name, const void *value, size_t len, int *result) {
-    if (level == LA_IPPROTO_TCP && name == OPT_TCP_CONGESTION && s->type == LA_SOCK_STREAM) {
-        *result = set_congestion(value, len);
+static bool set_own(struct la_sys *sys, struct sys_socket *s, int level, int name, const void *value, size_t len,
+                    int *result) {
+    if (level == LA_IPPROTO_TCP && s->type == LA_SOCK_STREAM) {
+        if (name != LA_TCP_CONGESTION && name != OPT_TCP_INQ) return false;
+        *result = name == OPT_TCP_INQ ? set_tell_queue(s, value, len) : set_congestion(sys, s, value, len);
         return true;
     }
     if (level != LA_SOL_SOCKET) return false;
@@ -208,7 +221,7 @@ static bool set_own(struct sys_socket *s, int level, int name, const void *value
     case OPT_SO_SNDTIMEO: *result = set_timeout(&s->send_timeout, value, len); return true;
     case OPT_SO_RCVTIMEO_NEW: *result = set_timeout_new(&s->recv_timeout, value, len); return true;
     case OPT_SO_SNDTIMEO_NEW: *result = set_timeout_new(&s->send_timeout, value, len); return true;
-    case OPT_SO_RCVLOWAT: *result = set_low_water(s, value, len); return true;
+    case LA_SO_RCVLOWAT: *result = set_low_water(sys, s, value, len); return true;
     default: return false;
     }
 }
@@ -236,6 +249,14 @@ static bool level_fits(const struct sys_socket *s, int level) {
     return level == LA_SOL_SOCKET || level == LA_IPPROTO_IP;
 }
 
+/* How many bytes of `room` an option's value takes, where it is a number or a small structure. */
+static size_t size_of(int level, int name, size_t room) {
+    if (level == LA_SOL_SOCKET && name == LA_SO_LINGER) return sizeof(struct la_linger);
+    if (level == LA_SOL_SOCKET && name == LA_SO_MAX_PACING_RATE && room >= sizeof(uint64_t)) return sizeof(uint64_t);
+    if (level == LA_IPPROTO_TCP && name == LA_TCP_FASTOPEN_KEY) return FASTOPEN_KEYS;
+    return sizeof(int);
+}
+
 static int set_option(struct la_sys *sys, struct sys_socket *s, int level, int name, const void *value, size_t len) {
     uint8_t bytes[VALUE_MOST];
     const struct option_row *row = find(level, name);
@@ -244,7 +265,7 @@ static int set_option(struct la_sys *sys, struct sys_socket *s, int level, int n
     if (level == LA_SOL_SOCKET && name == OPT_SO_SNDBUFFORCE) name = LA_SO_SNDBUF;
     int error = read_value(level, value, &len, bytes);
     if (error) return row && row->why ? -EOPNOTSUPP : error;
-    size_t size = name == LA_SO_LINGER && level == LA_SOL_SOCKET ? sizeof(struct la_linger) : sizeof(int);
+    size_t size = size_of(level, name, len);
     error = la_setsockopt(sys->stack, s->sock, level, name, bytes, len, sys->now);
     if (error == -LA_ENOPROTOOPT && row && !row->why) error = 0;
     if (error) return error == -LA_ENOPROTOOPT ? unknown(level, name) : error;
@@ -260,7 +281,7 @@ int64_t sys_setsockopt(struct la_sys *sys, struct la_sys_call *call) {
     const void *value = sys_pointer(call, 3);
     if (sys_int(call, 4) < 0) return -EINVAL;
     size_t len = (size_t)sys_int(call, 4);
-    if (set_own(&file->socket, level, name, value, len, &result)) return result;
+    if (set_own(sys, &file->socket, level, name, value, len, &result)) return result;
     return set_option(sys, &file->socket, level, name, value, len);
 }
 
@@ -313,8 +334,8 @@ static int get_socket_own(struct la_sys *sys, struct sys_file *file, int name, u
     struct sys_socket *s = &file->socket;
     switch (name) {
     case LA_SO_ERROR: return put_number(to, sys_error_take(sys, s));
-    case OPT_SO_RCVLOWAT: return put_number(to, s->low_water);
-    case OPT_SO_SNDLOWAT: return put_number(to, 1);
+    case LA_SO_RCVLOWAT: return put_number(to, s->low_water);
+    case LA_SO_SNDLOWAT: return put_number(to, 1);
     case OPT_SO_RCVTIMEO: return put_timeout(to, s->recv_timeout);
     case OPT_SO_SNDTIMEO: return put_timeout(to, s->send_timeout);
     case OPT_SO_RCVTIMEO_NEW: return put_timeout_new(to, s->recv_timeout);
@@ -328,26 +349,39 @@ static int get_socket_own(struct la_sys *sys, struct sys_file *file, int name, u
     }
 }
 
-/* Names that this layer has for itself: the value's length, or 0. */
-static int get_own(struct la_sys *sys, struct sys_file *file, int level, int name, uint8_t *to) {
-    if (level == LA_SOL_SOCKET) return get_socket_own(sys, file, name, to);
-    if (level != LA_IPPROTO_TCP || file->socket.type != LA_SOCK_STREAM) return 0;
-    if (name == OPT_TCP_INFO) {
-        sys_tcp_info(sys, &file->socket, to);
-        return SYS_TCP_INFO_SIZE;
-    }
-    if (name != OPT_TCP_CONGESTION) return 0;
+/* A socket whose connection is gone is CLOSE. */
+static int put_tcp_info(const struct la_sys *sys, const struct sys_socket *s, uint8_t *to) {
+    struct la_tcp_info info = {.tcpi_state = LA_TCPI_CLOSE};
+    la_tcp_info(sys->stack, s->sock, &info, sys->now);
+    memcpy(to, &info, sizeof info);
+    return (int)sizeof info;
+}
+
+static int put_congestion(const struct la_sys *sys, const struct sys_socket *s, uint8_t *to) {
+    size_t len = CONGESTION_MOST;
     memset(to, 0, CONGESTION_MOST);
-    memcpy(to, CONGESTION, sizeof CONGESTION);
+    la_getsockopt(sys->stack, s->sock, LA_IPPROTO_TCP, LA_TCP_CONGESTION, to, &len);
     return (int)CONGESTION_MOST;
 }
 
+/* Names that this layer has for itself: the value's length, or 0. */
+static int get_own(struct la_sys *sys, struct sys_file *file, int level, int name, uint8_t *to) {
+    const struct sys_socket *s = &file->socket;
+    if (level == LA_SOL_SOCKET) return get_socket_own(sys, file, name, to);
+    if (level != LA_IPPROTO_TCP || s->type != LA_SOCK_STREAM) return 0;
+    switch (name) {
+    case LA_TCP_INFO: return put_tcp_info(sys, s, to);
+    case LA_TCP_CONGESTION: return put_congestion(sys, s, to);
+    case OPT_TCP_INQ: return put_number(to, s->tell_queue);
+    default: return 0;
+    }
+}
+
 /* The value's length, or an error. */
-static int get_option(struct la_sys *sys, struct sys_file *file, int level, int name, uint8_t *to) {
+static int get_option(struct la_sys *sys, struct sys_file *file, int level, int name, uint8_t *to, size_t room) {
     struct sys_socket *s = &file->socket;
     const struct option_row *row = find(level, name);
-    bool key = name == LA_TCP_FASTOPEN_KEY && level == LA_IPPROTO_TCP;
-    size_t len = name == LA_SO_LINGER && level == LA_SOL_SOCKET ? sizeof(struct la_linger) : key ? 32 : sizeof(int);
+    size_t len = size_of(level, name, room);
     if (!level_fits(s, level)) return s->family == LA_AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT; /* Linux's words. */
     int own = get_own(sys, file, level, name, to);
     if (own) return own;
@@ -380,7 +414,7 @@ int64_t sys_getsockopt(struct la_sys *sys, struct la_sys_call *call) {
     if (!room_at) return -EFAULT;
     memcpy(&room, room_at, sizeof room);
     if ((int)room < 0) return -EINVAL;
-    int len = get_option(sys, file, level, name, value);
+    int len = get_option(sys, file, level, name, value, room);
     if (len < 0) return len;
     if (level == LA_IPPROTO_IP && room > 0 && room < sizeof(int)) len = shorten(value, &room);
     if (room > (socklen_t)len) room = (socklen_t)len;

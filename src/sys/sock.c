@@ -158,6 +158,7 @@ static void inherit(const struct la_sys *sys, const struct sys_file *listener, s
     s->recv_timeout = listener->socket.recv_timeout;
     s->send_timeout = listener->socket.send_timeout;
     s->low_water = listener->socket.low_water;
+    s->tell_queue = listener->socket.tell_queue;
     s->nkept = listener->socket.nkept;
     memcpy(s->kept, listener->socket.kept, sizeof s->kept);
     if (sys->bsd) file->flags = listener->flags & O_NONBLOCK;

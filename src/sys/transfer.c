@@ -17,6 +17,7 @@
 #define FLAG_ERRQUEUE 0x2000
 #define FLAG_ZEROCOPY 0x4000000
 #define FLAG_FASTOPEN 0x20000000
+#define FLAG_CM_INQ 36 /* A control message's type: TCP_CM_INQ. */
 
 struct transfer {
     struct sys_file *file;
@@ -247,14 +248,38 @@ static int64_t receive_datagram(struct la_sys *sys, struct la_sys_call *call, st
     return copied < 0 || !(t->flags & MSG_TRUNC) ? copied : n;
 }
 
+/* TCP_CM_INQ: how much more there is to read. At the end of the stream it is 1, so that the reader asks again. */
+static void tell_queue(struct la_sys *sys, const struct transfer *t) {
+    const struct sys_socket *s = &t->file->socket;
+    struct msghdr *msg = t->msg;
+    struct la_conn_info info;
+    sys_conn(sys, s, &info);
+    int left = (int)info.recv_queue;
+    if (!left && (info.fin_received || info.state == LA_CLOSED)) left = 1;
+    if (!msg->msg_control || msg->msg_controllen < CMSG_LEN(sizeof left)) {
+        msg->msg_flags |= MSG_CTRUNC;
+        msg->msg_controllen = 0;
+        return;
+    }
+    struct cmsghdr *header = CMSG_FIRSTHDR(msg);
+    *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof left), .cmsg_level = IPPROTO_TCP, .cmsg_type = FLAG_CM_INQ};
+    memcpy(CMSG_DATA(header), &left, sizeof left);
+    size_t space = CMSG_SPACE(sizeof left);
+    if (msg->msg_controllen > space) msg->msg_controllen = space;
+}
+
 /* The address and flags that go with what was received. `from` NULL: a stream has none to tell. */
-static int64_t tell(struct la_sys_call *call, const struct transfer *t, const struct la_endpoint *from, bool cut) {
+static int64_t tell(struct la_sys *sys, struct la_sys_call *call, const struct transfer *t,
+                    const struct la_endpoint *from, bool cut) {
     const struct sys_socket *s = &t->file->socket;
     if (call->nr == LA_SYS_RECVFROM && sys_pointer(call, 4))
         return sys_addr_put(s, from, sys_pointer(call, 4), sys_pointer(call, 5));
     if (!t->msg) return 0;
-    t->msg->msg_controllen = 0;
     t->msg->msg_flags = cut ? MSG_TRUNC : 0;
+    if (s->tell_queue)
+        tell_queue(sys, t);
+    else
+        t->msg->msg_controllen = 0;
     return t->msg->msg_name ? sys_addr_put(s, from, t->msg->msg_name, &t->msg->msg_namelen) : 0;
 }
 
@@ -268,7 +293,7 @@ int64_t sys_receive(struct la_sys *sys, struct la_sys_call *call) {
     bool stream = t.file->socket.type == LA_SOCK_STREAM;
     int64_t n = stream ? receive_stream(sys, call, &t) : receive_datagram(sys, call, &t, &from, &cut);
     if (n < 0) return n;
-    int64_t told = tell(call, &t, stream ? NULL : &from, cut);
+    int64_t told = tell(sys, call, &t, stream ? NULL : &from, cut);
     return told < 0 ? told : n;
 }
 

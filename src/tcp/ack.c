@@ -63,14 +63,6 @@ static bool is_duplicate(const struct tcp_conn *c, const struct tcp_in *in) {
            (in->wnd == c->snd_wnd || s->opt.nsack > 0) && c->timer_at[LA_TIMER_PERSIST] == LA_NEVER;
 }
 
-void tcp_room_event(struct tcp_conn *c) {
-    if (!c->is.full_blocked || !c->is.owned) return;
-    uint32_t used = seq_len(c->snd_una, c->snd_end);
-    if (used > tcp_sndbuf(c) / 3 * 2) return; /* Worth waking somebody: a third is free. */
-    c->is.full_blocked = 0;
-    event_post(c->tcp->events, &c->event, LA_EV_WRITABLE);
-}
-
 /* SND.UNA moves to `ack`; the FIN, when it is among what is acknowledged, holds no storage. */
 static void advance(struct tcp_conn *c, seq ack) {
     bool fin = seq_gt(ack, c->snd_end);

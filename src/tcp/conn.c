@@ -23,6 +23,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *tcp) {
     c->opened_at = LA_NEVER;
     sent_init(&c->eng.sent);
     c->eng.cc.ops = cc_at(tcp->params.congestion);
+    c->rcvlowat = 1;
     tcp_rtt_init(c);
     return c;
 }
@@ -113,6 +114,7 @@ static void let_go(struct tcp_conn *c) {
     tcp_score_clear(c);
     tcp_cwnd_free(c);
     c->snd_una = c->snd_nxt = c->snd_max = c->snd_end;
+    tcp_chrono(c);
     tcp_timer_stop_all(c);
     tcp_unhash(c);
 }

@@ -6,6 +6,8 @@
 #ifndef TCP_CONN_H
 #define TCP_CONN_H
 
+#include <lastack/tcp_info.h>
+
 #include "base/buffer.h"
 #include "base/event.h"
 #include "base/pool.h"
@@ -57,12 +59,14 @@ struct tcp_flags_conn {
     unsigned ecn_reduced : 1; /* The next new data carries CWR. */
     unsigned dsack : 1;       /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
     unsigned burst : 1;       /* A full segment of new data has just gone. */
-    unsigned more : 1;        /* The last send had MSG_MORE: what does not fill a segment waits. */
+    unsigned more : 1;        /* The last send had MSG_MORE: its end is no end for PSH … */
+    unsigned more_waits : 1;  /* … and until the peer acknowledges something, what does not fill a segment waits. */
     /* Options. */
     unsigned nodelay : 1, cork : 1, keepalive : 1, reuseaddr : 1, v6only : 1, linger_on : 1;
     unsigned rcvbuf_set : 1, sndbuf_set : 1;
     unsigned detached : 1;     /* TIME_WAIT is a record's; what is left here is the owner's to read. */
-    unsigned full_blocked : 1; /* A send found no room: LA_EV_WRITABLE is owed. */
+    unsigned full_blocked : 1; /* A send found no room. */
+    unsigned room_owed : 1;    /* The socket was not writable: LA_EV_WRITABLE is owed. */
     unsigned pingpong : 1;     /* A conversation: ACKs wait for an answer to go with. */
     unsigned urg_in : 2;       /* enum urgent, of the byte before rcv_up. */
     unsigned urg_out : 1;      /* Segments before snd_up say so. */
@@ -112,6 +116,24 @@ struct tcp_path {
 struct tcp_move {
     uint32_t at[2]; /* High and low half of the time. */
     uint8_t from, to, cause, what;
+};
+
+/* What a sender's time goes to (chrono.c). */
+enum tcp_limit { LIMIT_NONE, LIMIT_BUSY, LIMIT_RWND, LIMIT_SNDBUF, LIMITS };
+
+struct tcp_chrono {
+    la_time since;             /* When `limit` began. */
+    la_time spent[LIMITS - 1]; /* From LIMIT_BUSY on. */
+    uint8_t limit;             /* enum tcp_limit */
+};
+
+/* Counts that only TCP_INFO tells. Times are of tcp_clock_ms. */
+struct tcp_tally {
+    uint64_t bytes_sent, bytes_again; /* Payload; of it, what was sent once more. */
+    uint32_t data_segs_in, data_segs_out;
+    uint32_t out_of_order; /* Segments. */
+    uint32_t timeouts;
+    uint32_t opened_at, data_sent_at, ack_at;
 };
 
 /* The timers that a connection object can run; the others belong to records. */
@@ -209,6 +231,10 @@ struct tcp_conn {
     uint8_t keepcnt;                  /* 0: the setting. */
     uint8_t syn_retries;              /* TCP_SYNCNT, 0: the setting. */
     uint16_t keepinit_s;              /* 0: the setting. */
+    uint8_t defer_retries;            /* TCP_DEFER_ACCEPT, as repetitions of the SYN+ACK; 0: off. */
+    uint32_t notsent_lowat;           /* 0: the setting. */
+    uint32_t window_clamp;            /* Most that is advertised. 0: no bound. */
+    uint32_t rcvlowat;                /* Unread bytes that make the socket readable, at least 1. */
 
     /* Ports and listeners. */
     uint32_t bind_next, bind_prev; /* Chain of the sockets bound to one port, or the listener's accept queue. */
@@ -218,6 +244,8 @@ struct tcp_conn {
     /* For people. */
     uint32_t moves, retransmits;
     uint64_t bytes_in, bytes_out;
+    struct tcp_chrono chrono;
+    struct tcp_tally tally;
     struct tcp_move history[LA_HISTORY]; /* A ring: move i at i % LA_HISTORY. */
 };
 
@@ -333,8 +361,6 @@ enum tcp_verdict tcp_validate_syn(struct tcp_conn *c, struct tcp_in *in);
 enum tcp_verdict tcp_validate_ack(struct tcp_conn *c, struct tcp_in *in);
 
 /* ack.c */
-/* Tells an owner who found the send queue full that there is room again. */
-void tcp_room_event(struct tcp_conn *c);
 enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in);
 void tcp_ack_syn(struct tcp_conn *c, seq ack);
 
@@ -344,6 +370,9 @@ enum tcp_verdict tcp_recv_fin(struct tcp_conn *c, struct tcp_in *in);
 /* Data in a SYN that crosses ours is kept, unacknowledged, until the connection is established (RFC 9293, 3.10.7.3). */
 void tcp_recv_early(struct tcp_conn *c, const struct tcp_seg *syn);
 void tcp_recv_opened(struct tcp_conn *c);
+/* Whether enough is there to tell the owner (SO_RCVLOWAT). */
+bool tcp_recv_enough(const struct tcp_conn *c);
+
 /* A segment brought [from, to) once more (RFC 2883). */
 void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to);
 /* The SACK blocks of the next ACK, at most `max` (TCP_SACK_MAX is the most). Returns how many. */
@@ -416,9 +445,30 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan);
 uint32_t tcp_send_mss(const struct tcp_conn *c);
 /* Takes the MSS from the peer's offer, the path and TCP_MAXSEG. */
 void tcp_send_mss_update(struct tcp_conn *c);
-uint32_t tcp_sndbuf(const struct tcp_conn *c);
 /* Whether there is something to send that never was, and the peer's window lets it go. */
 bool tcp_send_has_new(const struct tcp_conn *c);
+
+/* sndbuf.c */
+uint32_t tcp_sndbuf(const struct tcp_conn *c);
+/* Bytes that a send may give. */
+uint32_t tcp_send_room(const struct tcp_conn *c);
+/* Whether there is room worth telling of. */
+bool tcp_writable(const struct tcp_conn *c);
+/* A send has taken room; `enough`: all that it wanted. */
+void tcp_room_taken(struct tcp_conn *c, bool enough);
+/* Tells an owner who found too little room that there is some again. */
+void tcp_room_event(struct tcp_conn *c);
+
+/* chrono.c: data was queued, sent, acknowledged, or a window moved: who holds it up? */
+void tcp_chrono(struct tcp_conn *c);
+la_time tcp_chrono_spent(const struct tcp_conn *c, enum tcp_limit limit);
+
+/* tcp_info.c */
+void tcp_info_fill(const struct tcp_conn *c, struct la_tcp_info *info);
+/* Before tcp_send_sent. */
+void tcp_tally_sent(struct tcp_conn *c, const struct tcp_plan *plan);
+void tcp_tally_received(struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_tally_opened(struct tcp_conn *c);
 
 /* ecn.c */
 /* Whether a SYN asks for ECN. */
@@ -535,6 +585,7 @@ struct embryo {
     uint8_t tos, ttl;
     bool wscale_on, ts_on, sack_on, ecn_on;
     bool cookie_asked, cookie_exp; /* The SYN+ACK brings a Fast Open cookie, in the form of the experiment. */
+    bool acked; /* The third segment has come, and TCP_DEFER_ACCEPT waits for data. */
 };
 void tcp_syncache_init(struct tcp *tcp);
 void tcp_syncache_free(struct tcp *tcp);

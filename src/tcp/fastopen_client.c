@@ -80,7 +80,7 @@ int64_t tcp_fastopen_send(struct tcp_conn *c, const void *data, size_t len) {
     if (n && !data) return -LA_EFAULT;
     seq low = seq_add(c->iss, 1), high = seq_add(c->snd_end, n);
     if (n && !buffer_write(&c->snd, &c->tcp->slabs, low, high, c->snd_end, data, n)) return -LA_ENOMEM;
-    if (n < len) c->is.full_blocked = 1;
+    if (n < len) c->is.full_blocked = c->is.room_owed = 1;
     c->snd_end = high;
     tcp_fastopen_go(c);
     if (n) return n;

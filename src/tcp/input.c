@@ -106,6 +106,11 @@ void tcp_segment(struct tcp_conn *c, struct tcp_in *in) {
     in->wnd = (uint32_t)in->seg.wnd << (in->seg.flags & TCP_SYN ? 0 : c->snd_wscale);
     c->segs_in++;
     c->heard_at = tcp_clock_ms(c->tcp);
+    tcp_tally_received(c, &in->seg);
+    seq una = c->snd_una;
     enum tcp_verdict v = opening ? syn_sent(c, in) : synchronized(c, in);
-    if (v != GONE) settle(c, in);
+    if (v == GONE) return;
+    if (!seq_eq(c->snd_una, una)) c->is.more_waits = 0; /* As on Linux: MSG_MORE gathers for a round trip at most. */
+    tcp_chrono(c);
+    settle(c, in);
 }

@@ -32,17 +32,23 @@ static bool busy(const struct tcp_conn *c) {
            c->timer_at[LA_TIMER_PERSIST] != LA_NEVER;
 }
 
+/* TCP_USER_TIMEOUT, where it is set, takes the place of the number of probes (RFC 5482, 4.2). */
+static bool given_up(const struct tcp_conn *c, la_time quiet) {
+    if (c->user_timeout_ms) return c->probes > 0 && quiet >= c->user_timeout_ms * LA_MS;
+    return c->probes >= count(c);
+}
+
 enum tcp_verdict tcp_keepalive_fire(struct tcp_conn *c) {
     la_time quiet = silence(c), wait = idle(c);
     if (busy(c) || quiet < wait) {
         tcp_timer_set(c, LA_TIMER_KEEPALIVE, c->tcp->env->now + (busy(c) || quiet > wait ? wait : wait - quiet));
         return GO_ON;
     }
-    if (c->probes >= count(c)) {
+    if (given_up(c, quiet)) {
         tcp_reply_conn(c, TCP_RST | TCP_ACK);
         return tcp_timed_out(c, LA_TIMER_KEEPALIVE);
     }
-    c->probes++;
+    if (c->probes < UINT8_MAX) c->probes++;
     env_count(c->tcp->env, LA_C_KEEPALIVE_PROBES);
     tcp_mark(c, MARK_KEEPALIVE);
     tcp_timer_set(c, LA_TIMER_KEEPALIVE, c->tcp->env->now + between(c));

@@ -67,5 +67,6 @@ void tcp_open_done(struct tcp_conn *c) {
         if (!c->srtt_us && c->rto_us < RTO_AFTER_LOST_SYN_US) c->rto_us = RTO_AFTER_LOST_SYN_US;
     }
     c->backoff = 0;
+    tcp_tally_opened(c);
     tcp_keepalive_start(c);
 }

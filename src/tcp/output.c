@@ -128,6 +128,7 @@ static bool build(struct tcp_conn *c, const struct tcp_plan *plan, struct la_pac
     fill_segment(c, plan, &s);
     put_header(tcp, &path, &tcp->packet, &s);
     tcp_ecn_sent(c, plan);
+    tcp_tally_sent(c, plan);
     tcp_send_sent(c, plan);
     return ip_output(tcp->ip, &path, &meta, &tcp->packet, out);
 }
@@ -137,6 +138,7 @@ static bool output_conn(struct tcp_conn *c, struct la_packet *out) {
     while (tcp_send_plan(c, &plan))
         if (build(c, &plan, out)) return true;
     if (tcp_synchronized(c)) tcp_cwnd_validate(c);
+    tcp_chrono(c);
     return false;
 }
 

@@ -91,6 +91,7 @@ struct tcp_params {
     /* Buffers, bytes. */
     uint32_t rcvbuf_min, rcvbuf, rcvbuf_max;
     uint32_t sndbuf_min, sndbuf, sndbuf_max;
+    uint32_t notsent_lowat;  /* Unsent bytes at most, where a socket says nothing else; UINT32_MAX: no bound. */
     bool rcvbuf_autotune; /* Receive buffers grow to rcvbuf_max with what the program reads. */
     bool sockbuf_doubled; /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
     uint8_t window_rule;  /* enum window_rule */

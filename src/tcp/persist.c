@@ -5,8 +5,12 @@
 
 #define PERSIST_MIN (200 * LA_MS) /* RFC 1122, 4.2.3.4: a small window is overridden after 0.1 to 1 s. */
 
+/* The window is open: it is too small for a segment worth sending, or TCP_CORK or MSG_MORE holds one back. */
+static bool held_back(const struct tcp_conn *c) { return c->snd_wnd > 0; }
+
 static la_time interval(const struct tcp_conn *c) {
     la_time rto = tcp_rto(c);
+    if (held_back(c) && !c->backoff) return PERSIST_MIN;
     return rto > PERSIST_MIN ? rto : PERSIST_MIN;
 }
 
@@ -24,9 +28,13 @@ enum tcp_verdict tcp_persist_fire(struct tcp_conn *c) {
     uint8_t max = tcp_retries_max(c);
     if (c->probes >= max || (c->is.orphan && c->backoff >= max) || tcp_orphan_overdue(c))
         return tcp_timed_out(c, LA_TIMER_PERSIST);
-    c->probes++;
+    if (held_back(c)) {
+        c->is.more = c->is.more_waits = 0; /* Nothing more has come. */
+    } else {
+        c->probes++;
+        env_count(c->tcp->env, LA_C_ZERO_WINDOW_PROBES);
+    }
     if (c->backoff < UINT8_MAX) c->backoff++;
-    env_count(c->tcp->env, LA_C_ZERO_WINDOW_PROBES);
     tcp_mark(c, MARK_PROBE);
     tcp_timer_set(c, LA_TIMER_PERSIST, c->tcp->env->now + interval(c));
     return GO_ON;

@@ -99,8 +99,13 @@ static void deliver(struct tcp_conn *c, seq to) {
     c->rcv_adv = seq_max(c->rcv_adv, to); /* By WINDOW_ALL it may have been more than was promised. */
     if (c->is.read_shut && c->tcp->params.shut_rd == SHUT_RD_DISCARD)
         tcp_recv_discard(c);
-    else
+    else if (tcp_recv_enough(c))
         readable(c, LA_EV_READABLE);
+}
+
+bool tcp_recv_enough(const struct tcp_conn *c) {
+    if (!tcp_urgent_reading(c).len) return false;
+    return tcp_unread(c) >= c->rcvlowat || c->is.fin_received || c->is.urg_in;
 }
 
 /* Data at rcv_nxt: it joins what is there, and so does what lay behind the gap that it fills. */
@@ -148,6 +153,7 @@ static void out_of_order(struct tcp_conn *c, const struct tcp_seg *s) {
     seq to = seq_add(s->seq, (uint32_t)s->data.len);
     note_overlap(c, s->seq, to);
     owe_dupack(c);
+    c->tally.out_of_order++;
     tcp_mark(c, MARK_ACK);
     if (!store_beyond_gap(c, s)) return;
     if (ranges_add(&c->ooo, c->tcp->env, s->seq, to) == RANGES_OK)

@@ -40,6 +40,7 @@ static uint32_t room(const struct tcp_conn *c) {
     uint32_t unit = 1u << c->rcv_wscale, size = tcp_mem_bound(c, c->rcvbuf);
     if (size < unit) size = unit; /* Less could not be told. */
     uint32_t free = used >= size ? 0 : size - used;
+    if (c->window_clamp && free > c->window_clamp) free = c->window_clamp;
     return free < most ? free : most;
 }
 

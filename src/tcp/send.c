@@ -17,15 +17,6 @@ uint32_t tcp_send_mss(const struct tcp_conn *c) {
     return c->mss > options ? c->mss - options : 1;
 }
 
-/* The bound on the send queue: as set, or grown to what two windows need. */
-uint32_t tcp_sndbuf(const struct tcp_conn *c) {
-    const struct tcp_params *params = &c->tcp->params;
-    if (c->is.sndbuf_set || c->sndbuf >= params->sndbuf_max || tcp_mem(c->tcp) != MEM_PLENTY) return c->sndbuf;
-    uint64_t want = 2ull * c->eng.cc.cwnd * tcp_send_mss(c);
-    if (want > params->sndbuf_max) want = params->sndbuf_max;
-    return want > c->sndbuf ? (uint32_t)want : c->sndbuf;
-}
-
 static uint16_t data_flags(const struct tcp_conn *c, seq at, uint32_t len) {
     seq end = seq_add(at, len);
     uint16_t flags = TCP_ACK;
@@ -111,7 +102,7 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left,
     if (len == mss || seq_lt(c->snd_nxt, c->snd_max)) return true;
     if (too_many_small(c)) return false;
     if (len == left && (c->is.fin_queued || c->is.urg_out)) return true;
-    if (c->is.cork || c->is.more) return false;
+    if (c->is.cork || c->is.more_waits) return false;
     if (len == left) return c->is.nodelay || seq_leq(c->snd_small, c->snd_una);
     return len >= c->max_snd_wnd / 2;
 }

@@ -19,13 +19,6 @@ static int64_t send_blocked(struct tcp_conn *c) {
     return -LA_EPIPE;
 }
 
-static uint32_t send_room(struct tcp_conn *c) {
-    uint32_t used = seq_len(c->snd_una, c->snd_end), bound = tcp_sndbuf(c);
-    if (used < bound) return bound - used;
-    c->is.full_blocked = 1;
-    return 0;
-}
-
 static void sent_by_user(struct tcp_conn *c, uint32_t len) {
     if (seq_eq(c->snd_una, c->snd_end)) {
         tcp_cwnd_restart(c);
@@ -43,13 +36,14 @@ int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, in
     if (blocked) return blocked;
     if (!data && len) return -LA_EFAULT;
     if (!len) return 0;
-    uint32_t room = send_room(c), n = len < room ? (uint32_t)len : room;
-    if (!n) return -LA_EAGAIN;
+    uint32_t room = tcp_send_room(c), n = len < room ? (uint32_t)len : room;
+    if (!n) return tcp_room_taken(c, false), -LA_EAGAIN;
     seq high = seq_add(c->snd_end, n);
     if (!buffer_write(&c->snd, &tcp->slabs, c->snd_una, high, c->snd_end, data, n)) return -LA_ENOMEM;
-    if (n < len) c->is.full_blocked = 1;
     c->is.more = n == len && flags & LA_MSG_MORE; /* What did not fit is no reason to hold the rest back. */
+    c->is.more_waits = c->is.more;
     sent_by_user(c, n);
+    tcp_room_taken(c, n == len);
     if (n == len && flags & LA_MSG_OOB) tcp_urgent_send(c);
     return n;
 }
@@ -62,8 +56,9 @@ int64_t tcp_reserve(struct tcp *tcp, la_sock sock, size_t len, struct la_room *r
     if (c->is.deferred) tcp_fastopen_go(c); /* What is filled in later cannot go with the SYN. */
     int64_t blocked = send_blocked(c);
     if (blocked) return blocked;
-    uint32_t free = send_room(c), n = len < free ? (uint32_t)len : free;
-    if (!n) return len ? -LA_EAGAIN : 0;
+    uint32_t free = tcp_send_room(c), n = len < free ? (uint32_t)len : free;
+    if (!n && len) return tcp_room_taken(c, false), -LA_EAGAIN;
+    if (!n) return 0;
     seq high = seq_add(c->snd_end, n);
     size_t got = buffer_reserve(&c->snd, &tcp->slabs, c->snd_una, high, c->snd_end, n, room, max, count);
     return got ? (int64_t)got : -LA_ENOMEM;
@@ -74,10 +69,11 @@ int tcp_commit(struct tcp *tcp, la_sock sock, size_t len) {
     struct tcp_conn *c = tcp_conn_of(tcp, sock);
     if (!c) return -LA_EBADF;
     if (!tcp_may_send(c)) return -LA_EPIPE;
-    if (len > send_room(c) || !buffer_covers(&c->snd, c->snd_una, c->snd_end, len)) return -LA_EINVAL;
+    if (len > tcp_send_room(c) || !buffer_covers(&c->snd, c->snd_una, c->snd_end, len)) return -LA_EINVAL;
     if (!len) return 0;
-    c->is.more = 0;
+    c->is.more = c->is.more_waits = 0;
     sent_by_user(c, (uint32_t)len);
+    tcp_room_taken(c, true);
     return 0;
 }
 
@@ -134,11 +130,11 @@ int tcp_ready(const struct tcp *tcp, la_sock sock) {
     if (c->state == LA_LISTEN) return c->listen->queued ? LA_EV_ACCEPTED | LA_EV_READABLE : 0;
     bool over = (c->state == LA_CLOSED && c->moves) || c->state == LA_TIME_WAIT;
     unsigned bits = 0;
-    if (tcp_urgent_reading(c).len) bits |= LA_EV_READABLE;
+    if (tcp_recv_enough(c)) bits |= LA_EV_READABLE;
     if (c->is.urg_in == URGENT_THERE) bits |= LA_EV_URGENT;
     if (c->is.fin_received || c->is.read_shut || over) bits |= LA_EV_EOF | LA_EV_READABLE;
     if (c->error) bits |= LA_EV_ERROR | LA_EV_READABLE | LA_EV_WRITABLE;
-    if (tcp_may_send(c) && seq_len(c->snd_una, c->snd_end) < tcp_sndbuf(c)) bits |= LA_EV_WRITABLE;
+    if (tcp_may_send(c) && tcp_writable(c)) bits |= LA_EV_WRITABLE;
     if (c->is.deferred) bits |= LA_EV_WRITABLE;
     if (c->is.fin_queued || over) bits |= LA_EV_WRITABLE; /* A write would fail at once. */
     if (tcp_synchronized(c) && !c->is.passive) bits |= LA_EV_CONNECTED;

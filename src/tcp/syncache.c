@@ -192,6 +192,11 @@ static void inherit(struct tcp_conn *c, const struct tcp_conn *l) {
     c->keepcnt = l->keepcnt;
     c->user_timeout_ms = l->user_timeout_ms;
     c->user_mss = l->user_mss;
+    c->eng.cc.ops = l->eng.cc.ops;
+    c->notsent_lowat = l->notsent_lowat;
+    c->window_clamp = l->window_clamp;
+    c->rcvlowat = l->rcvlowat;
+    c->max_pacing_rate = l->max_pacing_rate;
     c->ttl = l->ttl;
     c->tos = l->tos;
 }
@@ -277,13 +282,16 @@ void tcp_embryo_new(struct tcp_conn *listener, struct tcp_in *in, const struct i
 /* The timer: SYN+ACK again, at doubled intervals, until enough is enough. */
 void tcp_embryo_fire(struct tcp *tcp, struct wheel_node *node) {
     struct embryo *e = CONTAINER(node, struct embryo, node);
-    if (e->retries >= tcp->params.synack_retries) {
+    uint8_t defer = tcp_conn_at(tcp, e->listener)->defer_retries;
+    bool waits = e->acked && e->retries < defer;
+    if (e->retries >= tcp->params.synack_retries && !waits) {
         fail(tcp, e, LA_D_SYN_TIMEOUT, LA_CAUSE_TIMER, LA_TIMER_RETRANSMIT);
         return;
     }
     e->retries++;
-    env_count(tcp->env, LA_C_RETRANSMITS);
     wheel_arm(tcp->wheel, node, tcp->env->now + tcp_rto_backed_off(tcp, tcp->params.rto_initial, e->retries, false));
+    if (e->acked && e->retries < defer) return;
+    env_count(tcp->env, LA_C_RETRANSMITS);
     send_synack(tcp, e);
 }
 
@@ -338,6 +346,12 @@ static bool not_an_ack(struct tcp *tcp, struct embryo *e, const struct tcp_in *i
     return false;
 }
 
+/* TCP_DEFER_ACCEPT: nobody is told of a connection before it has brought data. The peer believes it to be established;
+ * when the time is over, the SYN+ACK goes again, and the ACK of that one completes it. */
+static bool deferred(const struct tcp_conn *listener, const struct embryo *e, const struct tcp_seg *s) {
+    return e->retries < listener->defer_retries && s->data.len == 0 && !(s->flags & TCP_FIN);
+}
+
 bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in) {
     struct embryo *e = find(tcp, &in->key);
     const struct tcp_seg *s = &in->seg;
@@ -351,6 +365,9 @@ bool tcp_embryo_input(struct tcp *tcp, struct tcp_in *in) {
     } else if (!seq_eq(s->ack, seq_add(e->iss, 1))) {
         env_drop(tcp->env, LA_D_ACK_FUTURE);
         tcp_reply_rst(tcp, in);
+    } else if (deferred(listener, e, s)) {
+        e->acked = true;
+        env_drop(tcp->env, LA_D_DEFERRED);
     } else if (tcp_accept_full(listener)) {
         tcp_accept_refuse(listener);
         if (!tcp->params.abort_on_overflow) return true;

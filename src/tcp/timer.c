@@ -126,6 +126,7 @@ static enum tcp_verdict retransmit(struct tcp_conn *c) {
     if (handshake_over(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     if (c->backoff >= tcp_retries_max(c) || tcp_orphan_overdue(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     env_count(c->tcp->env, LA_C_RTOS);
+    c->tally.timeouts++;
     if (c->backoff == c->tcp->params.retries1 && tcp_path_refresh(c)) tcp_send_mss_update(c); /* RFC 9293, 3.8.3 (a) */
     if (c->state == LA_SYN_SENT || c->state == LA_SYN_RCVD) {
         if (c->is.fastopen_child)

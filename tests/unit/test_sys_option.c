@@ -103,7 +103,7 @@ static void kept_and_refused(void **unused) {
     char name[16];
     socklen_t len = sizeof name;
     assert_int_equal(DO(A, GETSOCKOPT, FD(fd), IPPROTO_TCP, TCP_CONGESTION, P(name), P(&len)), 0);
-    assert_string_equal(name, "reno");
+    assert_string_equal(name, "cubic");
     assert_int_equal(DO(A, SETSOCKOPT, FD(fd), IPPROTO_TCP, TCP_CONGESTION, P("reno"), 4), 0);
     assert_int_equal(DO(A, SETSOCKOPT, FD(fd), IPPROTO_TCP, TCP_CONGESTION, P("vegas"), 5), -ENOENT);
 }

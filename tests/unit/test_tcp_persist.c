@@ -48,6 +48,23 @@ static void the_first_probe_waits_a_fifth_of_a_second_at_least(void **state) {
     assert_true(c->timer_at[LA_TIMER_PERSIST] == u->env.now + 200 * LA_MS);
 }
 
+static void what_is_held_back_in_an_open_window_is_no_probe(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    tcp_rtt_sample(c, 100 * LA_MS);
+    tu_give(c, 100);
+    c->is.cork = c->is.more = c->is.more_waits = 1;
+    tcp_persist_start(c);
+    assert_true(c->timer_at[LA_TIMER_PERSIST] == u->env.now + 200 * LA_MS); /* Not the RTO of 300 ms. */
+    tu_pass(u, 200 * LA_MS);
+    assert_true(c->marks & MARK_PROBE);
+    assert_int_equal(c->probes, 0);
+    assert_int_equal(u->env.counter[LA_C_ZERO_WINDOW_PROBES], 0);
+    assert_false(c->is.more_waits);
+    assert_int_equal(tu_skip(u), 1);
+    assert_true(c->timer_at[LA_TIMER_RETRANSMIT] != LA_NEVER);
+}
+
 static void unanswered_probes_end_the_connection(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = blocked(u);
@@ -96,6 +113,7 @@ int main(void) {
         TU_TEST(probes_go_out_at_doubled_intervals),
         TU_TEST(it_takes_over_from_the_retransmission_timer_and_starts_once),
         TU_TEST(the_first_probe_waits_a_fifth_of_a_second_at_least),
+        TU_TEST(what_is_held_back_in_an_open_window_is_no_probe),
         TU_TEST(unanswered_probes_end_the_connection),
         TU_TEST(an_orphan_ends_even_when_its_probes_are_answered),
         TU_TEST(with_nothing_left_to_say_it_is_silent),

@@ -155,6 +155,89 @@ static void some_options_act_at_once(void **state) {
     assert_int_equal(c->tos, 0xfc); /* ECN is the stack's. */
 }
 
+static void amounts_of_32_bits(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_NOTSENT_LOWAT), 0);
+    assert_int_equal(set(c, LA_IPPROTO_TCP, LA_TCP_NOTSENT_LOWAT, -1), 0);
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_NOTSENT_LOWAT), -1);
+    assert_true(c->notsent_lowat == UINT32_MAX);
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_RCVLOWAT), 1);
+    set(c, LA_SOL_SOCKET, LA_SO_RCVLOWAT, 0);
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_RCVLOWAT), 1);
+    set(c, LA_SOL_SOCKET, LA_SO_RCVLOWAT, -1);
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_RCVLOWAT), 6291456 / 2);
+    assert_int_equal(c->rcvbuf, 6291456); /* The window must be able to reach it. */
+    assert_int_equal(get(c, LA_SOL_SOCKET, LA_SO_SNDLOWAT), 1);
+    assert_int_equal(set(c, LA_SOL_SOCKET, LA_SO_SNDLOWAT, 1), -LA_ENOPROTOOPT);
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_WINDOW_CLAMP), c->rcvbuf);
+    assert_int_equal(set(c, LA_IPPROTO_TCP, LA_TCP_WINDOW_CLAMP, 0), -LA_EINVAL); /* Only before the handshake. */
+    set(c, LA_IPPROTO_TCP, LA_TCP_WINDOW_CLAMP, 1);
+    assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_WINDOW_CLAMP), 1152);
+}
+
+static void defer_accept_counts_in_timeouts(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+    static const int row[][2] = {{0, 0}, {1, 1}, {2, 3}, {3, 3}, {4, 7}, {-5, 0}};
+    for (size_t i = 0; i < COUNT_OF(row); i++) {
+        assert_int_equal(set(c, LA_IPPROTO_TCP, LA_TCP_DEFER_ACCEPT, row[i][0]), 0);
+        assert_int_equal(get(c, LA_IPPROTO_TCP, LA_TCP_DEFER_ACCEPT), row[i][1]);
+    }
+    set(c, LA_IPPROTO_TCP, LA_TCP_DEFER_ACCEPT, INT32_MAX);
+    assert_true(get(c, LA_IPPROTO_TCP, LA_TCP_DEFER_ACCEPT) > 0 && c->defer_retries <= 30);
+}
+
+static void the_pacing_rate_has_two_widths(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+    la_sock s = c->event.sock;
+    uint64_t wide = 0;
+    uint32_t narrow = 0;
+    size_t len = sizeof wide;
+    assert_int_equal(tcp_getsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_MAX_PACING_RATE, &wide, &len), 0);
+    assert_true(wide == UINT64_MAX && len == sizeof wide);
+    wide = UINT64_C(5) << 32;
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_MAX_PACING_RATE, &wide, sizeof wide), 0);
+    assert_true(c->max_pacing_rate == wide);
+    len = sizeof narrow;
+    assert_int_equal(tcp_getsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_MAX_PACING_RATE, &narrow, &len), 0);
+    assert_true(narrow == UINT32_MAX && len == sizeof narrow);
+    narrow = 1000000;
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_MAX_PACING_RATE, &narrow, sizeof narrow), 0);
+    assert_true(c->max_pacing_rate == 1000000);
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_SOL_SOCKET, LA_SO_MAX_PACING_RATE, &narrow, 3), -LA_EINVAL);
+}
+
+static void congestion_control_is_a_name(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_CLOSED);
+    la_sock s = c->event.sock;
+    char name[16] = "x";
+    size_t len = sizeof name;
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_IPPROTO_TCP, LA_TCP_CONGESTION, "reno", 4), 0);
+    assert_int_equal(tcp_getsockopt(&u->tcp, s, LA_IPPROTO_TCP, LA_TCP_CONGESTION, name, &len), 0);
+    assert_string_equal(name, "reno");
+    assert_int_equal(len, 16);
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_IPPROTO_TCP, LA_TCP_CONGESTION, "ren", 3), -LA_ENOENT);
+    assert_int_equal(tcp_setsockopt(&u->tcp, s, LA_IPPROTO_TCP, LA_TCP_CONGESTION, "", 0), -LA_EINVAL);
+}
+
+static void info_is_cut_to_the_buffer(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct la_tcp_info info;
+    size_t len = 1000;
+    assert_int_equal(tcp_getsockopt(&u->tcp, c->event.sock, LA_IPPROTO_TCP, LA_TCP_INFO, &info, &len), 0);
+    assert_int_equal(len, sizeof info);
+    assert_int_equal(info.tcpi_state, LA_TCPI_ESTABLISHED);
+    uint8_t beginning[2] = {0, 99};
+    len = 1;
+    assert_int_equal(tcp_getsockopt(&u->tcp, c->event.sock, LA_IPPROTO_TCP, LA_TCP_INFO, beginning, &len), 0);
+    assert_true(len == 1 && beginning[0] == LA_TCPI_ESTABLISHED && beginning[1] == 99);
+    assert_int_equal(set(c, LA_IPPROTO_TCP, LA_TCP_INFO, 1), -LA_ENOPROTOOPT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TU_TEST(every_option_has_its_default_and_its_bounds),
@@ -164,6 +247,11 @@ int main(void) {
         TU_TEST(linger2_is_bounded_and_may_be_none),
         TU_TEST(what_is_to_be_read_only_and_what_is_unknown),
         TU_TEST(some_options_act_at_once),
+        TU_TEST(amounts_of_32_bits),
+        TU_TEST(defer_accept_counts_in_timeouts),
+        TU_TEST(the_pacing_rate_has_two_widths),
+        TU_TEST(congestion_control_is_a_name),
+        TU_TEST(info_is_cut_to_the_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
