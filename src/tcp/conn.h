@@ -58,7 +58,6 @@ struct tcp_flags_conn {
     unsigned ecn_echo : 1;    /* CE came: ACKs carry ECE until CWR comes. */
     unsigned ecn_reduced : 1; /* The next new data carries CWR. */
     unsigned dsack : 1;       /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
-    unsigned burst : 1;       /* A full segment of new data has just gone. */
     unsigned more : 1;        /* The last send had MSG_MORE: its end is no end for PSH … */
     unsigned more_waits : 1;  /* … and until the peer acknowledges something, what does not fill a segment waits. */
     /* Options. */
@@ -203,6 +202,7 @@ struct tcp_conn {
     /* Storage. */
     struct buffer snd;
     uint32_t sndbuf; /* Bound on snd_end - snd_una. */
+    uint32_t burst;  /* Bytes of new data that have just gone in full segments without PSH. */
     seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
     struct buffer rcv;
     struct ranges ooo; /* What is there beyond rcv_nxt. */

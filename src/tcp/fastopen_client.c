@@ -158,6 +158,7 @@ static void let_go(struct tcp_conn *c, seq ack) {
     uint32_t bytes = seq_len(c->snd_una, ack);
     buffer_release(&c->snd, &c->tcp->slabs, c->snd_una, ack, c->snd_end);
     c->snd_una = c->snd_wl2 = ack;
+    c->snd_nxt = seq_max(c->snd_nxt, ack);
     c->snd_small = seq_max(c->snd_small, ack);
     c->bytes_out += bytes;
     tcp_room_event(c);
@@ -181,12 +182,12 @@ void tcp_fastopen_answered(struct tcp_conn *c, const struct tcp_seg *synack) {
 /* The rest is a segment that is known to be lost; without memory for its record it has never been sent. */
 void tcp_fastopen_resend(struct tcp_conn *c) {
     struct sent_queue *q = &c->eng.sent;
+    c->snd_nxt = c->snd_max; /* Also where the SYN went again, alone. */
     if (seq_eq(c->snd_una, c->snd_max)) return;
     if (!sent_room(q, c->tcp->env, 1)) {
         c->snd_nxt = c->snd_max = c->snd_una;
         return;
     }
-    c->snd_nxt = c->snd_max;
     tcp_score_sent(c, c->snd_una, c->snd_nxt);
     tcp_score_lost(c, sent_last(q));
 }

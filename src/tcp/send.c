@@ -21,7 +21,7 @@ static uint16_t data_flags(const struct tcp_conn *c, seq at, uint32_t len) {
     seq end = seq_add(at, len);
     uint16_t flags = TCP_ACK;
     if (len && seq_eq(end, c->snd_end) && !c->is.more) flags |= TCP_PSH;
-    if (tcp_fastopen_ends(c, end)) flags |= TCP_PSH;
+    if (len && tcp_fastopen_ends(c, end)) flags |= TCP_PSH;
     if (c->is.fin_queued && seq_eq(end, c->snd_end)) flags |= TCP_FIN;
     return flags;
 }
@@ -107,10 +107,12 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left,
     return len >= c->max_snd_wnd / 2;
 }
 
-/* Whether nothing can follow `len` bytes now, of `left` that wait and `may` that both windows allow. */
+/* Whether nothing can follow `len` bytes now, of `left` that wait and `may` that both windows allow; or nothing should,
+ * because half the largest window that the peer ever had is full. */
 static bool ends_burst(const struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t may, uint32_t mss) {
     uint32_t next = left - len < mss ? left - len : mss;
     if (next > may - len) next = may - len;
+    if (c->burst + len + next > c->max_snd_wnd / 2) return true;
     return next == 0 || (next < mss && !(next == left - len && c->is.nodelay));
 }
 
@@ -123,11 +125,11 @@ static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
     bool go = (fin_alone || worth_sending(c, len, left, mss)) && sent_room(&c->eng.sent, c->tcp->env, 1);
     if (go) {
         uint16_t flags = data_flags(c, c->snd_nxt, len);
-        if (c->is.burst && c->tcp->params.psh_bursts && ends_burst(c, len, left, may, mss)) flags |= TCP_PSH;
-        c->is.burst = len == mss;
+        if (c->burst && c->tcp->params.psh_bursts && ends_burst(c, len, left, may, mss)) flags |= TCP_PSH;
+        c->burst = len == mss && !(flags & TCP_PSH) ? c->burst + len : 0;
         return plan_is(plan, c->snd_nxt, len, flags, false);
     }
-    c->is.burst = 0;
+    c->burst = 0;
     if (!left && !c->eng.held_back && c->eng.cc_begun) tcp_rate_limited(c);
     bool waits = left > 0 || c->is.fin_queued;
     if (waits && seq_eq(c->snd_una, c->snd_nxt)) tcp_persist_start(c);
