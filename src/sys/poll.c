@@ -34,7 +34,8 @@ static unsigned stream_mask(const struct la_sys *sys, const struct sys_socket *s
     if (shut == (SYS_SHUT_RECV | SYS_SHUT_SEND) || info.state == LA_CLOSED) mask |= SYS_POLLHUP;
     if (shut & SYS_SHUT_RECV) mask |= SYS_POLL_READ | SYS_POLLRDHUP;
     if (info.deferred) mask |= SYS_POLL_WRITE;
-    if (info.state != LA_SYN_SENT && (info.state != LA_SYN_RCVD || info.fastopen_child)) mask |= data_mask(s, &info, ready, shut);
+    if (info.state != LA_SYN_SENT && (info.state != LA_SYN_RCVD || info.fastopen_child))
+        mask |= data_mask(s, &info, ready, shut);
     if (ready & LA_EV_ERROR || s->error) mask |= SYS_POLLERR;
     return mask;
 }

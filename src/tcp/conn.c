@@ -42,7 +42,7 @@ void tcp_conn_free(struct tcp_conn *c) {
     ranges_free(&c->ooo, tcp->env);
     tcp_score_clear(c);
     tcp_cwnd_free(c);
-    env_release(tcp->env, c->fastopen_keys, sizeof *c->fastopen_keys);
+    tcp_fastopen_options_free(c);
     tcp->count[c->is.detached ? LA_CLOSED : c->state]--;
     pool_put(&tcp->conns, tcp_conn_index(c));
 }

@@ -213,9 +213,10 @@ struct tcp_conn {
     seq snd_up, rcv_up; /* Behind the last urgent byte, where is.urg_out and is.urg_in say that there is one. */
     seq fin_seq;
     uint16_t syn_data;             /* Bytes that our SYN carried. */
-    uint32_t fastopen_max;         /* LA_TCP_FASTOPEN */
-    la_sock fastopen_listener;     /* Of a child: where it counts in SYN_RCVD. */
-    struct fastopen_keys *fastopen_keys; /* LA_TCP_FASTOPEN_KEY, or NULL: the stack's. */
+    union {
+        struct fastopen_own *fastopen_own; /* What its options say, or NULL. */
+        la_sock fastopen_listener;         /* Of a child: where it counts in SYN_RCVD. */
+    };
 
     /* The way out, and to the owner. */
     struct list out; /* In the interface's list of connections with marks. */

@@ -1,15 +1,15 @@
-/* TCP Fast Open (RFC 7413): data in a SYN, for peers that have proved their address by a cookie. This file: theory, keys
- * and cookies.
+/* TCP Fast Open (RFC 7413): data in a SYN, for peers that have proved their address by a cookie. This file: theory,
+ * keys and cookies.
  *
- * Server (fastopen_server.c). A SYN with option at a listener that has a queue for it is judged: a request gets a cookie
- * in the SYN+ACK of an ordinary embryo; a valid cookie makes a connection object at once, in SYN_RCVD, with the data as
- * received, in the accept queue. It may be accepted, read and written before the third segment comes. Everything else
- * is an ordinary SYN: no state beyond an embryo's, the data is ignored and comes again.
+ * Server (fastopen_server.c). A SYN with option at a listener that has a queue for it is judged: a request gets a
+ * cookie in the SYN+ACK of an ordinary embryo; a valid cookie makes a connection object at once, in SYN_RCVD, with the
+ * data as received, in the accept queue. It may be accepted, read and written before the third segment comes.
+ * Everything else is an ordinary SYN: no state beyond an embryo's, the data is ignored and comes again.
  *
- * What bounds it: a listener has at most so many children in SYN_RCVD as its queue is long, whoever sends how many valid
- * cookies. Children that were reset in SYN_RCVD go on counting for one to two minutes, so that nobody gets round the
- * bound by making others reset what he opens in their names (RFC 7413, 5.1). A child ends by the third segment, RST,
- * ICMP, its retransmissions, or its listener.
+ * What bounds it: a listener has at most so many children in SYN_RCVD as its queue is long, whoever sends how many
+ * valid cookies. Children that were reset in SYN_RCVD go on counting for one to two minutes, so that nobody gets round
+ * the bound by making others reset what he opens in their names (RFC 7413, 5.1). A child ends by the third segment,
+ * RST, ICMP, its retransmissions, or its listener.
  *
  * Client (fastopen_client.c). connect() on a socket that wants it looks up the peer: with a cookie, the SYN waits for
  * the first data and carries it; without one, the SYN asks. A SYN sent again is an ordinary one. The SYN+ACK's cookie

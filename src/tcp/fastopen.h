@@ -34,6 +34,12 @@ struct fastopen_keys {
     uint8_t count;
 };
 
+/* What a listener's options say. */
+struct fastopen_own {
+    uint32_t max;              /* LA_TCP_FASTOPEN: children in SYN_RCVD. */
+    struct fastopen_keys keys; /* LA_TCP_FASTOPEN_KEY; count 0: the stack's. */
+};
+
 /* What is known of a peer, from its SYN+ACKs. A cookie is for both addresses. */
 struct fastopen_peer {
     struct la_addr local, peer;
@@ -112,6 +118,7 @@ bool tcp_fastopen_syn_again(struct tcp_conn *c, const struct tcp_seg *s);
 
 /* fastopen_option.c: the socket options. */
 bool tcp_fastopen_is_option(int name);
+void tcp_fastopen_options_free(struct tcp_conn *c);
 int tcp_fastopen_setsockopt(struct tcp_conn *c, int name, const void *value, size_t len);
 int tcp_fastopen_getsockopt(const struct tcp_conn *c, int name, void *value, size_t *len);
 

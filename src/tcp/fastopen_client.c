@@ -1,9 +1,9 @@
-/* Fast Open, the client's side: when a SYN waits for data, what it carries, and what its answer teaches. RFC 7413, 4.1.3,
- * 4.2.1.
+/* Fast Open, the client's side: when a SYN waits for data, what it carries, and what its answer teaches. RFC
+ * 7413, 4.1.3, 4.2.1.
  *
  * What comes in: a connection in SYN_SENT, data from its user, then the SYN+ACK. What goes out: the option and the data
- * of the SYN; the peer's cookie and MSS, remembered; data to send again. Owned here: what struct tcp_conn calls fastopen
- * and syn_….
+ * of the SYN; the peer's cookie and MSS, remembered; data to send again. Owned here: what struct tcp_conn calls
+ * fastopen and syn_….
  *
  * Failure is remembered by two rules, each with a time that may be 0 (not at all). fastopen_path_disable, FreeBSD's: a
  * request that brings no cookie, or data that is neither acknowledged nor answered by a cookie, closes the way at once.

@@ -5,12 +5,13 @@
 #define RESET_COUNTS (60 * LA_SECOND)
 
 static const struct fastopen_keys *keys_of(const struct tcp_conn *listener) {
-    return listener->fastopen_keys ? listener->fastopen_keys : &listener->tcp->fastopen.keys;
+    const struct fastopen_own *own = listener->fastopen_own;
+    return own && own->keys.count ? &own->keys : &listener->tcp->fastopen.keys;
 }
 
 /* Children in SYN_RCVD at most. */
 static uint32_t queue_max(const struct tcp_conn *listener) {
-    if (listener->fastopen_max) return listener->fastopen_max;
+    if (listener->fastopen_own && listener->fastopen_own->max) return listener->fastopen_own->max;
     return listener->tcp->params.fastopen & FASTOPEN_ALL_LISTENERS ? listener->listen->backlog : 0;
 }
 
@@ -77,8 +78,7 @@ void tcp_fastopen_born(struct tcp_conn *listener, struct tcp_conn *c, const stru
     listener->listen->fastopen_pending++;
     if (o->has_fastopen && o->fastopen_len) { /* A cookie of the key before is replaced. */
         c->is.syn_exp = o->fastopen_exp;
-        c->is.fastopen_renew =
-            tcp_fastopen_cookie_check(keys_of(listener), &c->key, o->fastopen, o->fastopen_len) == 1;
+        c->is.fastopen_renew = tcp_fastopen_cookie_check(keys_of(listener), &c->key, o->fastopen, o->fastopen_len) == 1;
     }
     tcp_open_done(c);
     take_data(c, &in->seg);

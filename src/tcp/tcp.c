@@ -34,7 +34,7 @@ void tcp_free(struct tcp *tcp) {
         tcp_score_clear(c);
         tcp_cwnd_free(c);
         if (c->listen) env_release(tcp->env, c->listen, sizeof *c->listen);
-        env_release(tcp->env, c->fastopen_keys, sizeof *c->fastopen_keys);
+        tcp_fastopen_options_free(c);
     }
     wheel_disarm(tcp->wheel, &tcp->tw_node);
     tcp_timewait_free(tcp);

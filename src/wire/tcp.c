@@ -73,8 +73,7 @@ static void option_parse(uint8_t kind, const uint8_t *value, size_t len, struct 
     case TCPOPT_SACK: sack_parse(value, len, o); return;
     case TCPOPT_FASTOPEN: fastopen_parse(value, len, false, o); return;
     case TCPOPT_EXPERIMENT:
-        if (len >= EXID_LEN && get16(value) == FASTOPEN_EXID)
-            fastopen_parse(value + EXID_LEN, len - EXID_LEN, true, o);
+        if (len >= EXID_LEN && get16(value) == FASTOPEN_EXID) fastopen_parse(value + EXID_LEN, len - EXID_LEN, true, o);
         return;
     default: return;
     }

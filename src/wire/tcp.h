@@ -72,8 +72,8 @@ static inline uint32_t tcp_seg_len(const struct tcp_seg *s) {
 struct tcp_option_layout {
     uint8_t order[6]; /* enum tcp_option_kind, 0 ends it. Options not named are not written. */
     /* false: NOPs before an option, so that it (SACK_OK and TS as one where they follow each other) ends on a 4-byte
-     * boundary; those of FASTOPEN follow it (Linux). true: NOPs only so that WSCALE begins at 1, TS and SACK at 2 modulo 4; the end is filled with
-     * EOL and zeros (FreeBSD). */
+     * boundary; those of FASTOPEN follow it (Linux). true: NOPs only so that WSCALE begins at 1, TS and SACK at 2
+     * modulo 4; the end is filled with EOL and zeros (FreeBSD). */
     bool eol_padding;
 };
 

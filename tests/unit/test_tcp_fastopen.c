@@ -1,5 +1,5 @@
-/* tcp/fastopen*.c: cookies against known values, what is remembered of peers, the bound on children in SYN_RCVD, options.
- * What goes over the wire when: tests/drill/rfc7413. */
+/* tcp/fastopen*.c: cookies against known values, what is remembered of peers, the bound on children in SYN_RCVD,
+ * options. What goes over the wire when: tests/drill/rfc7413. */
 #include "tcp_unit.h"
 
 static const struct iss_floor none = {.set = false};
@@ -21,11 +21,17 @@ static void cookies_are_linux_s(void **state) {
         uint8_t server[4], client[4], cookie[FASTOPEN_COOKIE_LEN];
         uint32_t key[4];
     } known[] = {
-        {{192, 168, 0, 1}, {192, 0, 2, 1}, {0x30, 0x21, 0xb9, 0xd8, 0x89, 0x01, 0x7e, 0xeb},
+        {{192, 168, 0, 1},
+         {192, 0, 2, 1},
+         {0x30, 0x21, 0xb9, 0xd8, 0x89, 0x01, 0x7e, 0xeb},
          {0xa1a1a1a1, 0xb2b2b2b2, 0xc3c3c3c3, 0xd4d4d4d4}},
-        {{192, 168, 0, 2}, {10, 248, 0, 2}, {0x00, 0xab, 0xaa, 0xab, 0xe8, 0xe9, 0x54, 0xc2},
+        {{192, 168, 0, 2},
+         {10, 248, 0, 2},
+         {0x00, 0xab, 0xaa, 0xab, 0xe8, 0xe9, 0x54, 0xc2},
          {0xa0bf63f7, 0xed803d81, 0xcd641d30, 0xcebc4a90}},
-        {{192, 168, 0, 3}, {10, 248, 0, 3}, {0x76, 0xd2, 0xc1, 0xc5, 0x30, 0xf5, 0x1f, 0x79},
+        {{192, 168, 0, 3},
+         {10, 248, 0, 3},
+         {0x76, 0xd2, 0xc1, 0xc5, 0x30, 0xf5, 0x1f, 0x79},
          {0xa0bf63f7, 0xed803d81, 0xcd641d30, 0xcebc4a90}},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++) {
@@ -188,7 +194,7 @@ static void options_have_their_states_and_bounds(void **state) {
     }
     assert_int_equal(tcp_fastopen_setsockopt(c, LA_TCP_FASTOPEN_CONNECT, &two, sizeof two), -LA_EINVAL);
     assert_int_equal(tcp_fastopen_setsockopt(c, LA_TCP_FASTOPEN, &many, sizeof many), 0);
-    assert_int_equal(c->fastopen_max, u->tcp.params.somaxconn);
+    assert_int_equal(c->fastopen_own->max, u->tcp.params.somaxconn);
     u->tcp.params.fastopen = 0;
     assert_int_equal(tcp_fastopen_setsockopt(c, LA_TCP_FASTOPEN_CONNECT, &on, sizeof on), -LA_EOPNOTSUPP);
     assert_int_equal(tcp_fastopen_setsockopt(c, LA_TCP_FASTOPEN_KEY, key, 20), -LA_EINVAL);
