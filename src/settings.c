@@ -304,6 +304,8 @@ static const struct row rows[] = {
         "Segments that may be sent before the first ACK (RFC 6928).")
     TCP(psh_bursts, UNIT_BOOL, "lastack.tcp_psh_bursts", 0, 1, 1, 0, 0,
         "PSH also ends what two or more segments carry at once, although more data waits.")
+    TCP(burst_least, UNIT_COUNT, "net.ipv4.tcp_min_tso_segs", 1, 65535, 2, 2, 2,
+        "A burst that ends with PSH has so many segments, or what a millisecond of the pace carries.")
     TCP(dupthresh, UNIT_COUNT, "net.ipv4.tcp_reordering", 1, 127, 3, 3, 3,
         "Duplicate ACKs that mean a loss (RFC 5681).")
     TCP(icmp_may_rst, UNIT_BOOL, "net.inet.tcp.icmp_may_rst", 0, 1, 1, 1, 1,
@@ -315,7 +317,7 @@ static const struct row rows[] = {
         "The congestion control of new connections: NewReno (0), CUBIC (1), BBR (2).")
     TCP(hystart, UNIT_COUNT, "lastack.tcp_hystart", 0, 2, 0, 0, 0,
         "How CUBIC's slow start ends before a loss: HyStart++ (0, RFC 9406), Linux's HyStart (1), not (2).")
-    TCP(tlp, UNIT_BOOL, "lastack.tcp_tlp", 0, 1, 1, 1, 1,
+    TCP(tlp, UNIT_BOOL, "lastack.tcp_tlp", 0, 1, 1, 0, 1,
         "A tail loss probe goes before the timeout (RFC 8985, 7).")
     TCP(frto, UNIT_BOOL, "lastack.tcp_frto", 0, 1, 1, 1, 1,
         "After a timeout it is found out whether anything was lost at all (RFC 5682).")

@@ -202,7 +202,8 @@ struct tcp_conn {
     /* Storage. */
     struct buffer snd;
     uint32_t sndbuf; /* Bound on snd_end - snd_una. */
-    uint32_t burst;  /* Bytes of new data that have just gone in full segments without PSH. */
+    uint32_t burst;  /* Bytes of new data that have just gone in full segments without PSH … */
+    uint32_t piece;  /* … of at most so many. */
     seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
     struct buffer rcv;
     struct ranges ooo; /* What is there beyond rcv_nxt. */

@@ -123,6 +123,7 @@ struct tcp_params {
 
     /* Sending. */
     uint32_t initial_window; /* Segments. */
+    uint32_t burst_least;    /* Segments that a burst has at least, where the window allows (psh_bursts). */
     bool psh_bursts;         /* PSH also where two or more segments go at once and no more may (Linux, for GRO). */
     uint8_t dupthresh;
     bool icmp_may_rst;    /* ICMP errors may end a connection that is opening … */

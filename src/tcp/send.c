@@ -107,13 +107,33 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left,
     return len >= c->max_snd_wnd / 2;
 }
 
+/* How many segments Linux gives its device in one piece: no more than half the congestion window, and what a millisecond
+ * of the pace carries. */
+static uint32_t piece(const struct tcp_conn *c, uint32_t mss) {
+    uint32_t cwnd = c->eng.cc.cwnd, in_flight = tcp_in_flight(c), half = cwnd / 2 ? cwnd / 2 : 1;
+    uint64_t paced = c->eng.cc.pacing_rate / 1024 / mss;
+    if (half > cwnd - in_flight) half = cwnd - in_flight;
+    if (paced < c->tcp->params.burst_least) paced = c->tcp->params.burst_least;
+    return half < paced ? half : (uint32_t)paced;
+}
+
 /* Whether nothing can follow `len` bytes now, of `left` that wait and `may` that both windows allow; or nothing should,
  * because half the largest window that the peer ever had is full. */
 static bool ends_burst(const struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t may, uint32_t mss) {
     uint32_t next = left - len < mss ? left - len : mss;
     if (next > may - len) next = may - len;
-    if (c->burst + len + next > c->max_snd_wnd / 2) return true;
+    if (c->burst + len >= c->piece * mss || c->burst + len + next > c->max_snd_wnd / 2) return true;
     return next == 0 || (next < mss && !(next == left - len && c->is.nodelay));
+}
+
+/* PSH stands at the end of a piece of two segments or more. */
+static void note_burst(struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t may, uint16_t *flags) {
+    uint32_t mss = tcp_send_mss(c);
+    if (!c->tcp->params.psh_bursts) return;
+    if (!c->burst) c->piece = piece(c, mss);
+    bool ends = len < mss || *flags & TCP_PSH || c->piece < 2 || (c->burst && ends_burst(c, len, left, may, mss));
+    if (ends && c->burst) *flags |= TCP_PSH;
+    c->burst = ends ? 0 : c->burst + len;
 }
 
 static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
@@ -125,8 +145,7 @@ static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
     bool go = (fin_alone || worth_sending(c, len, left, mss)) && sent_room(&c->eng.sent, c->tcp->env, 1);
     if (go) {
         uint16_t flags = data_flags(c, c->snd_nxt, len);
-        if (c->burst && c->tcp->params.psh_bursts && ends_burst(c, len, left, may, mss)) flags |= TCP_PSH;
-        c->burst = len == mss && !(flags & TCP_PSH) ? c->burst + len : 0;
+        note_burst(c, len, left, may, &flags);
         return plan_is(plan, c->snd_nxt, len, flags, false);
     }
     c->burst = 0;
