@@ -51,12 +51,22 @@ void tcp_cwnd_choose(struct tcp_conn *c, unsigned algorithm) {
     if (c->eng.cc_begun) begin(c);
 }
 
+static void pace(struct tcp_conn *c) {
+    struct tcp_engine *e = &c->eng;
+    struct cc *cc = &e->cc;
+    if (cc->ops->paces || !c->srtt_us) return;
+    uint32_t window = cc->cwnd > e->sent.count ? cc->cwnd : e->sent.count;
+    uint64_t rate = (uint64_t)window * tcp_send_mss(c) * 1000000 / c->srtt_us;
+    cc->pacing_rate = cc->cwnd < cc->ssthresh / 2 ? rate * 2 : rate + rate / 5;
+}
+
 void tcp_cwnd_init(struct tcp_conn *c) {
     struct tcp_engine *e = &c->eng;
     e->cc.cwnd = c->tcp->params.initial_window;
     if (e->cc.ssthresh == 0) e->cc.ssthresh = CC_INFINITE;
     e->used_at = e->sent_at = tcp_clock_ms(c->tcp);
     e->usage_seq = c->snd_una;
+    pace(c);
 }
 
 /* --- Reductions --- */
@@ -133,15 +143,6 @@ static bool cwnd_used(const struct tcp_conn *c) {
     const struct tcp_engine *e = &c->eng;
     if (e->cwnd_limited) return true;
     return e->cc.cwnd < e->cc.ssthresh && e->cc.cwnd < 2 * e->max_out;
-}
-
-static void pace(struct tcp_conn *c) {
-    struct tcp_engine *e = &c->eng;
-    struct cc *cc = &e->cc;
-    if (cc->ops->paces || !c->srtt_us) return;
-    uint32_t window = cc->cwnd > e->sent.count ? cc->cwnd : e->sent.count;
-    uint64_t rate = (uint64_t)window * tcp_send_mss(c) * 1000000 / c->srtt_us;
-    cc->pacing_rate = cc->cwnd < cc->ssthresh / 2 ? rate * 2 : rate + rate / 5;
 }
 
 void tcp_cwnd_ack(struct tcp_conn *c, struct tcp_acked *a) {

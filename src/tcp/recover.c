@@ -65,8 +65,9 @@ void tcp_recover_enter(struct tcp_conn *c, bool ece) {
 static void newreno_limit(struct tcp_conn *c) {
     struct tcp_engine *e = &c->eng;
     uint32_t holes = e->lost_out > 1 ? e->lost_out : 1;
+    if (holes > e->sent.count) holes = e->sent.count;
     if (e->sacked_out + holes <= e->sent.count) return;
-    e->sacked_out = e->sent.count > holes ? e->sent.count - holes : 0;
+    e->sacked_out = e->sent.count - holes;
     uint32_t degree = e->sent.count < 300 ? e->sent.count : 300;
     if (degree > e->reordering) e->reordering = (uint16_t)degree;
     e->reorderings++;

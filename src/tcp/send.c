@@ -113,6 +113,7 @@ static uint32_t piece(const struct tcp_conn *c, uint32_t mss) {
     uint32_t cwnd = c->eng.cc.cwnd, in_flight = tcp_in_flight(c), half = cwnd / 2 ? cwnd / 2 : 1;
     uint64_t paced = c->eng.cc.pacing_rate / 1024 / mss;
     if (half > cwnd - in_flight) half = cwnd - in_flight;
+    if (!c->eng.cc.pacing_rate) return half;
     if (paced < c->tcp->params.burst_least) paced = c->tcp->params.burst_least;
     return half < paced ? half : (uint32_t)paced;
 }
