@@ -3,6 +3,8 @@
  * fifth. */
 #include "tcp/conn.h"
 
+#define UNDO_REACH (1u << 30)
+
 /* The round trip that the ACK measures: of the first segment that it acknowledges and that was sent once; of one that
  * is SACKed; or, when all was sent again, by the echoed timestamp (RFC 6298, 3; RFC 7323, 4.2). */
 static bool measure(struct tcp_conn *c, const struct tcp_in *in, const struct tcp_acked *a) {
@@ -99,6 +101,9 @@ static void follow(struct tcp_conn *c) {
     if (e->phase == CC_OPEN || e->phase == CC_DISORDER) e->high_seq = seq_max(e->high_seq, floor);
     e->fack = seq_max(e->fack, c->snd_una);
     e->lost_hint = seq_max(e->lost_hint, c->snd_una);
+    /* A D-SACK tells of nothing that lies further back. */
+    uint32_t reach = c->max_snd_wnd < UNDO_REACH / 2 ? 2 * c->max_snd_wnd : UNDO_REACH;
+    if (e->phase <= CC_DISORDER && seq_lt(e->undo_marker, seq_sub(c->snd_una, reach))) e->undo_armed = false;
     if (!e->undo_armed) e->undo_marker = c->snd_una;
     if (!e->tlp_out) e->tlp_end = c->snd_una;
     if (seq_lt(e->rack.end, floor)) e->rack.end = floor;

@@ -229,7 +229,8 @@ static uint64_t pacing_rate(const struct tcp_conn *c) {
 #define PACE_QUANTUM LA_MS /* What falls due within it may leave together. */
 
 bool tcp_pace_holds(const struct tcp_conn *c) {
-    return c->eng.pace_at > c->tcp->env->now + PACE_QUANTUM && pacing_rate(c);
+    /* A child of Fast Open in SYN_RCVD has no timer for it, and one window at most to send. */
+    return c->eng.pace_at > c->tcp->env->now + PACE_QUANTUM && pacing_rate(c) && tcp_synchronized(c);
 }
 
 void tcp_pace_sent(struct tcp_conn *c, uint32_t bytes) {

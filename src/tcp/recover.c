@@ -46,8 +46,14 @@ void tcp_recover_cwr(struct tcp_conn *c) {
     tcp_recover_phase(c, CC_CWR);
 }
 
+/* With nothing repeated in flight, an episode's first repetition is one of its own (Eifel, RFC 3522, 3.2). */
+static void forget_stamp(struct tcp_engine *e) {
+    if (e->phase < CC_RECOVERY && !e->again_out) e->again_stamped = false;
+}
+
 void tcp_recover_enter(struct tcp_conn *c, bool ece) {
     struct tcp_engine *e = &c->eng;
+    forget_stamp(e);
     env_count(c->tcp->env, LA_C_FAST_RETRANSMITS);
     e->prior_ssthresh = 0;
     tcp_undo_arm(c);
@@ -73,9 +79,12 @@ static void newreno_limit(struct tcp_conn *c) {
     e->reorderings++;
 }
 
+/* What is sent in recovery follows the repetition: as long as ACKs repeat, none of it is behind them. So a peer that
+ * invents duplicates gets no more out than was in flight. */
 static void newreno_duplicate(struct tcp_conn *c) {
     struct tcp_engine *e = &c->eng;
     uint32_t before = e->sacked_out;
+    if (e->phase == CC_RECOVERY && before + e->lost_out >= sent_find(&e->sent, e->high_seq)) return;
     e->sacked_out++;
     newreno_limit(c);
     if (e->sacked_out > before) e->delivered += e->sacked_out - before;
@@ -113,11 +122,11 @@ static void mark_lost(struct tcp_conn *c, struct tcp_acked *a) {
 
 /* The peer has SACKed the segment that its ACK says is missing: it has thrown it away (RFC 2018, 8). Some ACKs later it
  * may have thought better of it; otherwise the timeout takes nothing of its SACKs for granted. */
-static bool reneging(struct tcp_conn *c) {
+static bool reneging(struct tcp_conn *c, bool advanced) {
     const struct tcp_engine *e = &c->eng;
     if (!e->sent.count || !(sent_at(&e->sent, 0)->marks & SENT_SACKED)) return false;
     la_time wait = c->srtt_us / 2 * LA_US;
-    tcp_timer_rexmit_as(c, REXMIT_RTO, c->tcp->env->now + (wait > 10 * LA_MS ? wait : 10 * LA_MS));
+    if (advanced) tcp_timer_rexmit_as(c, REXMIT_RTO, c->tcp->env->now + (wait > 10 * LA_MS ? wait : 10 * LA_MS));
     return true;
 }
 
@@ -219,7 +228,7 @@ void tcp_recover_ack(struct tcp_conn *c, struct tcp_acked *a) {
     bool news = a->sacked || a->dsack || a->ece || (a->plain && !a->popped);
     if (!news && e->phase == CC_OPEN) return;
     if (a->ece) e->prior_ssthresh = 0;
-    if (c->is.sack_on && reneging(c)) return;
+    if (c->is.sack_on && reneging(c, a->advanced)) return;
     if (e->phase == CC_OPEN) {
         e->again_stamped = false;
     } else if (seq_geq(c->snd_una, e->high_seq) && completed(c)) {
@@ -248,6 +257,7 @@ void tcp_recover_timeout(struct tcp_conn *c) {
     bool anew = e->phase < CC_RECOVERY;
     bool first = e->phase <= CC_DISORDER || seq_leq(e->high_seq, c->snd_una) || (e->phase == CC_LOSS && !c->backoff);
     uint32_t sacked = e->sacked_out;
+    forget_stamp(e);
     tcp_score_timeout(c, reneged);
     if (first) {
         e->prior_ssthresh = tcp_cwnd_ssthresh_current(c);
@@ -283,7 +293,7 @@ void tcp_recover_resend_longer(struct tcp_conn *c, uint32_t mss) {
         e->high_seq = c->snd_nxt;
         e->cc.ssthresh = tcp_cwnd_ssthresh_current(c);
         e->prior_ssthresh = 0;
-        e->undo_armed = false;
+        e->undo_armed = e->frto = e->new_only = false;
         tcp_recover_phase(c, CC_LOSS);
     }
     tcp_mark(c, MARK_SEND);

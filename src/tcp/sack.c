@@ -89,8 +89,9 @@ static void note_dsack(struct tcp_conn *c, const struct tcp_sack *k, struct tcp_
     if (of_undo) e->undo_again = (uint32_t)e->undo_again > times ? e->undo_again - (int32_t)times : 0;
 }
 
+/* A block that begins where the ACK stands would contradict it. */
 static bool block_valid(const struct tcp_conn *c, const struct tcp_sack *k, seq ack) {
-    return seq_lt(k->from, k->to) && seq_leq(k->to, c->snd_nxt) && seq_gt(k->to, ack) && seq_geq(k->from, ack);
+    return seq_lt(k->from, k->to) && seq_leq(k->to, c->snd_nxt) && seq_gt(k->from, ack);
 }
 
 void tcp_sack_input(struct tcp_conn *c, const struct tcp_in *in, struct tcp_acked *a) {
@@ -101,6 +102,7 @@ void tcp_sack_input(struct tcp_conn *c, const struct tcp_in *in, struct tcp_acke
     uint8_t nkept = 0;
     unsigned first = 0;
     if (!c->is.sack_on || !o->nsack) return;
+    if (!e->sacked_out) e->nseen = 0; /* Of long ago: the sequence space may have turned round. */
     if (is_dsack(o->sack, o->nsack, a->ack)) {
         note_dsack(c, &o->sack[0], a);
         first = 1;

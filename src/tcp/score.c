@@ -144,7 +144,8 @@ void tcp_score_acked(struct tcp_conn *c, struct tcp_acked *a) {
     }
     e->fack = seq_max(e->fack, a->ack);
     e->lost_hint = seq_max(e->lost_hint, a->ack);
-    if (!c->is.sack_on && again) a->orig_acked = false; /* It may have been the repetition. */
+    if (again) a->rtt_us = a->last_rtt_us = 0; /* What waited for a repetition measures nothing. */
+    if (again && !c->is.sack_on) a->orig_acked = false; /* It may have been the repetition. */
     if (c->is.sack_on && seq_lt(late, a->prior_fack)) tcp_reordering_seen(c, late, a->prior_fack);
 }
 
@@ -169,12 +170,25 @@ void tcp_score_split(struct tcp_conn *c, const struct sent *s) {
     if (s->marks & SENT_SACKED) c->eng.sacked_out++;
 }
 
-/* What is open stands in the order of time again: first transmissions in their order, then repetitions in theirs. */
-static void relink(struct tcp_engine *e, bool again) {
-    for (uint32_t i = 0; i < e->sent.count; i++) {
-        struct sent *s = sent_at(&e->sent, i);
-        bool closed = s->marks & SENT_SACKED || (s->marks & (SENT_LOST | SENT_AGAIN)) == SENT_LOST;
-        if (!closed && !(s->marks & SENT_EVER) == !again) sent_link(&e->sent, s);
+/* The first from `i` on that is not SACKed and was sent once, or again. */
+static uint32_t next_of(const struct sent_queue *q, uint32_t i, bool again) {
+    for (; i < q->count; i++) {
+        uint8_t marks = sent_at(q, i)->marks;
+        if (!(marks & SENT_SACKED) && !(marks & SENT_EVER) == !again) break;
+    }
+    return i;
+}
+
+/* What is open stands in the order of time again: first transmissions and repetitions, each in their order, merged. */
+static void relink(struct sent_queue *q) {
+    uint32_t i = next_of(q, 0, false), j = next_of(q, 0, true);
+    while (i < q->count || j < q->count) {
+        bool once = j >= q->count || (i < q->count && sent_at(q, i)->at <= sent_at(q, j)->at);
+        sent_link(q, sent_at(q, once ? i : j));
+        if (once)
+            i = next_of(q, i + 1, false);
+        else
+            j = next_of(q, j + 1, true);
     }
 }
 
@@ -182,8 +196,7 @@ void tcp_score_found(struct tcp_conn *c) {
     struct tcp_engine *e = &c->eng;
     for (uint32_t i = 0; i < e->sent.count; i++) sent_at(&e->sent, i)->marks &= (uint8_t)~SENT_LOST;
     e->lost_out = 0;
-    relink(e, false);
-    relink(e, true);
+    relink(&e->sent);
 }
 
 void tcp_score_clear(struct tcp_conn *c) {

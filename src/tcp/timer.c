@@ -120,11 +120,23 @@ static void early(struct tcp_conn *c) {
         tcp_rack_timeout(c);
 }
 
+/* A window that has closed over what was in flight makes its repetitions probes: whoever answers them stays (RFC 9293,
+ * 3.8.6.1). */
+static bool given_up(struct tcp_conn *c) {
+    uint8_t max = tcp_retries_max(c);
+    if (tcp_orphan_overdue(c)) return true;
+    bool closed = c->snd_wnd == 0 && tcp_synchronized(c) && !c->is.orphan;
+    if (!closed || c->probes >= max) return c->backoff >= max;
+    c->probes++;
+    if (c->backoff >= max) c->backoff = (uint8_t)(max - 1);
+    return false;
+}
+
 static enum tcp_verdict retransmit(struct tcp_conn *c) {
     if (seq_geq(c->snd_una, c->snd_max)) return GO_ON;
     if (c->eng.rexmit != REXMIT_RTO) return early(c), GO_ON;
     if (handshake_over(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
-    if (c->backoff >= tcp_retries_max(c) || tcp_orphan_overdue(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
+    if (given_up(c)) return tcp_timed_out(c, LA_TIMER_RETRANSMIT);
     env_count(c->tcp->env, LA_C_RTOS);
     c->tally.timeouts++;
     if (c->backoff == c->tcp->params.retries1 && tcp_path_refresh(c)) tcp_send_mss_update(c); /* RFC 9293, 3.8.3 (a) */

@@ -9,7 +9,7 @@ bool tcp_tlp_schedule(struct tcp_conn *c, bool anew) {
     const struct tcp_engine *e = &c->eng;
     const struct tcp_params *params = &c->tcp->params;
     bool allowed = params->tlp && c->is.sack_on && e->sent.count && tcp_synchronized(c) && !e->tlp_out &&
-                   (e->phase == CC_OPEN || e->phase == CC_CWR) && c->backoff == 0;
+                   (e->phase == CC_OPEN || e->phase == CC_CWR) && !e->sacked_out && c->backoff == 0;
     if (!allowed) return false;
     la_time now = c->tcp->env->now, pto = LA_SECOND;
     if (c->srtt_us) {

@@ -59,7 +59,7 @@ static void after_a_timeout_one_segment_goes_and_slow_start_follows(void **unuse
     assert_true(rig_info(&info));
     assert_int_equal(info.send_queue, 0);
     assert_int_equal(info.timer_at[LA_TIMER_RETRANSMIT], LA_NEVER);
-    assert_int_equal(info.ssthresh, 5 * 1460); /* Half of what was in flight. */
+    assert_int_equal(info.ssthresh, 7 * 1460); /* CUBIC: 0.7 of the window (RFC 9438, 4.6). */
 }
 
 static void the_timer_restarts_when_new_data_is_acknowledged(void **unused) {
@@ -158,7 +158,7 @@ static void three_duplicate_acks_repeat_the_segment_at_once(void **unused) {
     ACKS(14601);
     struct la_conn_info info;
     assert_true(rig_info(&info));
-    within(info.cwnd, 2 * 1460, 7 * 1460); /* Halved, RFC 5681. */
+    within(info.cwnd, 2 * 1460, 7 * 1460); /* RFC 9438, 4.6. */
     tx_none();
 }
 

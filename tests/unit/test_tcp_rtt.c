@@ -1,5 +1,10 @@
-/* tcp/rtt.c: RFC 6298 by hand. alpha 1/8, beta 1/4, G 1 ms. */
+/* tcp/rtt.c: RFC 6298 by hand (alpha 1/8, beta 1/4, G 1 ms), what Linux makes of it, and the least round trip. */
 #include "tcp_unit.h"
+
+static struct tcp_conn *by_rfc(struct tcp_unit *u) {
+    u->tcp.params.rto_rule = RTO_RFC;
+    return tu_conn(u, LA_ESTABLISHED);
+}
 
 static void the_first_sample_gives_r_and_half_of_it(void **state) {
     struct tcp_unit *u = *state;
@@ -13,7 +18,7 @@ static void the_first_sample_gives_r_and_half_of_it(void **state) {
 
 static void later_samples_are_weighed(void **state) {
     struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct tcp_conn *c = by_rfc(u);
     tcp_rtt_sample(c, 400 * LA_MS);
     tcp_rtt_sample(c, 240 * LA_MS);
     assert_int_equal(c->rttvar_us, 190000); /* 3/4 * 200 + 1/4 * |400 - 240|, before SRTT moves */
@@ -27,7 +32,7 @@ static void later_samples_are_weighed(void **state) {
 
 static void the_timeout_has_a_floor_and_a_ceiling(void **state) {
     struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct tcp_conn *c = by_rfc(u);
     tcp_rtt_sample(c, 0);
     assert_int_equal(c->srtt_us, 1); /* 0 would mean "no sample". */
     assert_true(tcp_rto(c) == 200 * LA_MS);
@@ -45,7 +50,7 @@ static void the_timeout_has_a_floor_and_a_ceiling(void **state) {
 
 static void a_steady_path_keeps_the_granularity(void **state) {
     struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct tcp_conn *c = by_rfc(u);
     for (int i = 0; i < 100; i++) tcp_rtt_sample(c, 500 * LA_MS);
     assert_int_equal(c->srtt_us, 500000);
     assert_int_equal(c->rttvar_us, 0);
@@ -67,7 +72,7 @@ static void every_timeout_doubles_it_up_to_the_bound(void **state) {
 /* Karn's second rule: the doubled timeout stays until something is measured (RFC 6298, 5.7 in the words of 3). */
 static void the_backoff_stays_until_a_sample(void **state) {
     struct tcp_unit *u = *state;
-    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    struct tcp_conn *c = by_rfc(u);
     tcp_rtt_sample(c, 400 * LA_MS);
     c->backoff = 3;
     tcp_rtt_keep_backoff(c);
@@ -77,11 +82,79 @@ static void the_backoff_stays_until_a_sample(void **state) {
     assert_true(tcp_rto(c) == 1000 * LA_MS); /* 400 + 4 * 150 */
 }
 
+/* Linux: the timeout is a round trip and rto_min at least, however steady the path. */
+static void linux_keeps_rto_min_above_the_round_trip(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    for (int i = 0; i < 100; i++) {
+        tcp_rtt_sample(c, 500 * LA_MS);
+        c->snd_una = c->snd_nxt = seq_add(c->snd_nxt, 1000); /* A round trip each. */
+    }
+    assert_int_equal(c->srtt_us, 500000);
+    assert_in_range(tcp_rto(c), 700 * LA_MS, 701 * LA_MS);
+}
+
+/* Linux: the variance grows at once and falls once per round trip, to the largest one seen in it. */
+static void linux_variance_falls_once_per_round_trip(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    tcp_rtt_sample(c, 400 * LA_MS);
+    assert_int_equal(c->rttvar_us, 200000);
+    c->snd_nxt = seq_add(c->snd_nxt, 1000);
+    for (int i = 0; i < 10; i++) tcp_rtt_sample(c, 400 * LA_MS); /* Within one round trip: it stays. */
+    assert_int_equal(c->rttvar_us, 200000);
+    c->snd_una = c->snd_nxt;
+    tcp_rtt_sample(c, 400 * LA_MS);
+    uint32_t first = c->rttvar_us;
+    assert_true(first <= 200000);
+    c->snd_una = c->snd_nxt = seq_add(c->snd_nxt, 1000);
+    tcp_rtt_sample(c, 400 * LA_MS);
+    assert_true(c->rttvar_us < first && c->rttvar_us >= first * 3 / 4);
+    tcp_rtt_sample(c, 4000 * LA_MS);
+    assert_true(c->rttvar_us > 800000); /* Upwards at once. */
+}
+
+/* A round trip that shrinks suddenly must not look like trouble: the difference counts an eighth of what it would. */
+static void linux_shorter_round_trips_hardly_widen_it(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED), *rfc = tu_try(u, LA_ESTABLISHED, 1);
+    for (int i = 0; i < 20; i++) tcp_rtt_sample(c, 1000 * LA_MS), tcp_rtt_sample(rfc, 1000 * LA_MS);
+    uint32_t before = c->mdev_us;
+    tcp_rtt_sample(c, 200 * LA_MS);
+    assert_int_equal(c->mdev_us, before + (800000 - before) / 32);
+    u->tcp.params.rto_rule = RTO_RFC;
+    before = rfc->rttvar_us;
+    tcp_rtt_sample(rfc, 200 * LA_MS);
+    assert_int_equal(rfc->rttvar_us, (uint32_t)((3ull * before + 800000) / 4));
+}
+
+static void the_least_round_trip_is_of_the_last_minutes(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    assert_int_equal(tcp_min_rtt(c), 0);
+    tcp_rtt_note_min(c, 30000);
+    tcp_rtt_note_min(c, 50000);
+    assert_int_equal(tcp_min_rtt(c), 30000);
+    u->env.now += 200 * LA_SECOND; /* The next period: the one before still counts. */
+    tcp_rtt_note_min(c, 50000);
+    assert_int_equal(tcp_min_rtt(c), 30000);
+    u->env.now += 200 * LA_SECOND;
+    tcp_rtt_note_min(c, 60000);
+    assert_int_equal(tcp_min_rtt(c), 50000);
+    u->env.now += 1000 * LA_SECOND; /* A long silence: nothing of before counts. */
+    tcp_rtt_note_min(c, 90000);
+    assert_int_equal(tcp_min_rtt(c), 90000);
+    tcp_rtt_note_min(c, 0);
+    assert_int_equal(tcp_min_rtt(c), 1); /* 0 would mean "none". */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TU_TEST(the_first_sample_gives_r_and_half_of_it),  TU_TEST(later_samples_are_weighed),
         TU_TEST(the_timeout_has_a_floor_and_a_ceiling),    TU_TEST(a_steady_path_keeps_the_granularity),
         TU_TEST(every_timeout_doubles_it_up_to_the_bound), TU_TEST(the_backoff_stays_until_a_sample),
+        TU_TEST(linux_keeps_rto_min_above_the_round_trip), TU_TEST(linux_variance_falls_once_per_round_trip),
+        TU_TEST(linux_shorter_round_trips_hardly_widen_it), TU_TEST(the_least_round_trip_is_of_the_last_minutes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,7 @@ static void what_is_lost_goes_again_as_it_was_sent_and_before_anything_new(void 
     struct tcp_unit *u = *state;
     struct tcp_plan plan;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
+    c->is.nodelay = 1;
     tu_flight(c, MSS + 100);
     tcp_timer_rexmit(c);
     c->snd_end = seq_add(c->snd_end, 500);
