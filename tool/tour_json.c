@@ -149,7 +149,6 @@ static void json_transferred(void *ctx, const struct transfer_text *text, const 
     json_t *object = json_object();
     put(object, "name", text->name);
     put(object, "title", text->title);
-    if (text->note) put(object, "note", text->note);
     json_object_set_new(object, "bytes", json_integer((json_int_t)text->bytes));
     json_object_set_new(object, "seconds", json_real(result->seconds));
     put_sum(object, "checksum_sent", result->sum_sent);

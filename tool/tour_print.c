@@ -184,7 +184,6 @@ static void text_transfer(void *ctx, const struct transfer_text *text) {
     putchar('\n');
     paint("1", "%s", text->name);
     printf("\n%s.\n", text->title);
-    if (text->note) printf("%s\n", text->note);
     reported = 0;
     fflush(stdout);
 }

@@ -19,9 +19,6 @@
 #include <unistd.h>
 
 #define PORT 80
-/* Recovery from losses is NewReno's: what it cannot repair waits for the timer, 200 ms at least on Linux. */
-#define RTO_MIN_US 10000
-#define RTO_NOTE "lastack's smallest retransmission timeout is 10 ms instead of 200 ms (net.ipv4.tcp_rto_min_us)."
 #define STALL (20 * LA_SECOND)
 #define PROGRESS_EVERY (20 * LA_MS)
 
@@ -160,7 +157,6 @@ static bool start(struct run *run, const struct transfer *transfer, struct verdi
     struct la_addr addr = world_addr(STACK, transfer->ipv6);
     la_addr_format(&addr, host, sizeof host);
     int rc = set_loss(world, transfer->loss_percent) ? world_stack(world) : -LA_ENOMEM;
-    if (rc == 0 && run->text->note) rc = la_set(world->stack, "net.ipv4.tcp_rto_min_us", RTO_MIN_US);
     if (rc == 0) rc = http_open(&run->http, world->stack, PORT, la_host_now());
     if (rc < 0) {
         snprintf(verdict->why, sizeof verdict->why, "no server on the stack: %s", la_errno_name(-rc));
@@ -181,7 +177,6 @@ bool transfer_play(struct world *world, const struct transfer *transfer, uint64_
     char title[128];
     transfer_title(transfer, bytes, title, sizeof title);
     struct transfer_text text = {.name = transfer->name, .title = title, .bytes = bytes};
-    if (transfer->loss_percent && !transfer->upload) text.note = RTO_NOTE;
     struct transfer_result result = {0};
     struct verdict verdict = {0};
     struct run run = {.world = world, .text = &text};

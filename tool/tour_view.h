@@ -65,7 +65,6 @@ struct verdict {
 struct transfer_text {
     const char *name;  /* "download-ipv6-loss" */
     const char *title; /* "curl downloads 200 MB over IPv6, 2 % loss" */
-    const char *note;  /* What was shortened; NULL. */
     uint64_t bytes;
 };
 
