@@ -125,8 +125,8 @@ static struct tcp_acked begin(const struct tcp_conn *c, const struct tcp_in *in)
  * that one is about to be repaired, not to time out. */
 static void timers(struct tcp_conn *c, const struct tcp_acked *a) {
     const struct tcp_engine *e = &c->eng;
-    bool later_sacked = a->sack_rtt_us && e->sent.count &&
-                        a->sack_rtt_us * LA_US > c->tcp->env->now - sent_at(&e->sent, 0)->at;
+    bool later_sacked =
+        a->sack_rtt_us && e->sent.count && a->sack_rtt_us * LA_US > c->tcp->env->now - sent_at(&e->sent, 0)->at;
     if (a->advanced || later_sacked) tcp_timer_rexmit(c);
 }
 

@@ -103,8 +103,8 @@ void tcp_cwnd_reduce_end(struct tcp_conn *c) {
 }
 
 /* RFC 9937: for every segment delivered, ssthresh / cwnd of one is sent while the pipe is too full; below ssthresh as
- * many as were delivered, and one more while SND.UNA moves and nothing else gets lost. */
-static void reduce(struct tcp_conn *c, uint32_t delivered, bool advances) {
+ * many as were delivered, and one more while SND.UNA moves and nothing else gets lost. `at_once`: one in any case. */
+static void reduce(struct tcp_conn *c, uint32_t delivered, bool advances, bool at_once) {
     struct tcp_engine *e = &c->eng;
     uint32_t in_flight = tcp_in_flight(c), ssthresh = e->cc.ssthresh;
     int64_t send;
@@ -120,14 +120,14 @@ static void reduce(struct tcp_conn *c, uint32_t delivered, bool advances) {
         if (advances) send++;
         if (send > most) send = most;
     }
-    int64_t least = e->prr_out ? 0 : 1; /* The first repetition goes at once. */
+    int64_t least = at_once || !e->prr_out ? 1 : 0; /* The first repetition goes at once. */
     if (send < least) send = least;
     e->cc.cwnd = in_flight + (uint32_t)send;
 }
 
 /* Recovery begins without an ACK. */
 void tcp_cwnd_reduce_first(struct tcp_conn *c) {
-    if (!c->eng.cc.ops->control) reduce(c, 1, false);
+    if (!c->eng.cc.ops->control) reduce(c, 1, false, false);
 }
 
 /* --- Growth --- */
@@ -156,7 +156,8 @@ void tcp_cwnd_ack(struct tcp_conn *c, struct tcp_acked *a) {
         now.random = env_random(c->tcp->env);
         cc->ops->control(cc, &now, &a->rate);
     } else if (e->phase == CC_CWR || e->phase == CC_RECOVERY) {
-        reduce(c, a->rate.acked, a->advanced && !a->rate.lost);
+        bool next_hole = !c->is.sack_on && a->advanced && a->rate.lost; /* RFC 6582, 3.2, step 3: it goes at once. */
+        reduce(c, a->rate.acked, a->advanced && !a->rate.lost, next_hole);
     } else if (may_grow(c, a) && cwnd_used(c) && a->rate.acked) {
         cc->ops->grow(cc, &now, a->rate.acked);
     }

@@ -144,7 +144,7 @@ void tcp_score_acked(struct tcp_conn *c, struct tcp_acked *a) {
     }
     e->fack = seq_max(e->fack, a->ack);
     e->lost_hint = seq_max(e->lost_hint, a->ack);
-    if (again) a->rtt_us = a->last_rtt_us = 0; /* What waited for a repetition measures nothing. */
+    if (again) a->rtt_us = a->last_rtt_us = 0;          /* What waited for a repetition measures nothing. */
     if (again && !c->is.sack_on) a->orig_acked = false; /* It may have been the repetition. */
     if (c->is.sack_on && seq_lt(late, a->prior_fack)) tcp_reordering_seen(c, late, a->prior_fack);
 }

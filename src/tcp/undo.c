@@ -13,16 +13,18 @@ void tcp_undo_arm(struct tcp_conn *c) {
 
 void tcp_undo_note(struct tcp_conn *c, const struct tcp_in *in) {
     const struct tcp_options *o = &in->seg.opt;
-    c->eng.ts_early = c->is.ts_on && o->has_ts && o->ts_ecr && c->eng.again_stamped &&
-                      (int32_t)(o->ts_ecr - c->eng.again_stamp) < 0;
+    c->eng.ts_early =
+        c->is.ts_on && o->has_ts && o->ts_ecr && c->eng.again_stamped && (int32_t)(o->ts_ecr - c->eng.again_stamp) < 0;
 }
 
-/* The ACK answers a first transmission: by its timestamp, or because nothing was sent again. */
-static bool delayed(const struct tcp_conn *c) { return !c->eng.again_stamped || c->eng.ts_early; }
-
-static bool may_undo(const struct tcp_conn *c) {
-    return c->eng.undo_armed && (c->eng.undo_again == 0 || delayed(c));
+/* The ACK answers a first transmission: by its timestamp, or because nothing was sent again. Without SACK the stamp is
+ * gone while recovery waits for something beyond its end to be acknowledged. */
+static bool delayed(const struct tcp_conn *c) {
+    const struct tcp_engine *e = &c->eng;
+    return e->again_stamped ? e->ts_early : c->is.sack_on || seq_lt(c->snd_una, e->high_seq);
 }
+
+static bool may_undo(const struct tcp_conn *c) { return c->eng.undo_armed && (c->eng.undo_again == 0 || delayed(c)); }
 
 static void undo(struct tcp_conn *c, bool unmark) {
     struct tcp_engine *e = &c->eng;

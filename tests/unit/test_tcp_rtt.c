@@ -150,10 +150,10 @@ static void the_least_round_trip_is_of_the_last_minutes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TU_TEST(the_first_sample_gives_r_and_half_of_it),  TU_TEST(later_samples_are_weighed),
-        TU_TEST(the_timeout_has_a_floor_and_a_ceiling),    TU_TEST(a_steady_path_keeps_the_granularity),
-        TU_TEST(every_timeout_doubles_it_up_to_the_bound), TU_TEST(the_backoff_stays_until_a_sample),
-        TU_TEST(linux_keeps_rto_min_above_the_round_trip), TU_TEST(linux_variance_falls_once_per_round_trip),
+        TU_TEST(the_first_sample_gives_r_and_half_of_it),   TU_TEST(later_samples_are_weighed),
+        TU_TEST(the_timeout_has_a_floor_and_a_ceiling),     TU_TEST(a_steady_path_keeps_the_granularity),
+        TU_TEST(every_timeout_doubles_it_up_to_the_bound),  TU_TEST(the_backoff_stays_until_a_sample),
+        TU_TEST(linux_keeps_rto_min_above_the_round_trip),  TU_TEST(linux_variance_falls_once_per_round_trip),
         TU_TEST(linux_shorter_round_trips_hardly_widen_it), TU_TEST(the_least_round_trip_is_of_the_last_minutes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
