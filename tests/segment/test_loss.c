@@ -212,6 +212,26 @@ static void data_and_fin_are_repeated_together(void **unused) {
     state(LA_FIN_WAIT_2);
 }
 
+/* RFC 9293, 3.8.6.1: a peer that closes its window over what is in flight, and answers, keeps the connection; one that
+ * does not answer loses it. */
+static void a_window_closed_over_data_in_flight_ends_nothing_while_the_peer_answers(void **unused) {
+    (void)unused;
+    bring(LA_ESTABLISHED, PASSIVE);
+    assert_int_equal(u_send(1000), 1000);
+    SENDS(1, 1000);
+    rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .wnd = WND0));
+    for (unsigned i = 0; i < 40; i++) {
+        wait_tx(125000);
+        SENDS(1, 1000);
+        rx(SEG(.seq = R(1), .ack = L(1), .flags = ACK, .wnd = WND0));
+        state(LA_ESTABLISHED);
+    }
+    advance(40 * 120000ull);
+    tx_skip();
+    state(LA_CLOSED);
+    assert_int_equal(u_error(), LA_ETIMEDOUT);
+}
+
 /* --- Silence --- */
 
 static void keep_alive(int idle, int interval, int count) {
@@ -321,6 +341,7 @@ int main(void) {
         RIG_TEST(a_partial_ack_repeats_the_next_hole_at_once),
         RIG_TEST(duplicate_acks_that_carry_data_or_a_window_do_not_count),
         RIG_TEST(data_and_fin_are_repeated_together),
+        RIG_TEST(a_window_closed_over_data_in_flight_ends_nothing_while_the_peer_answers),
         RIG_TEST(keepalive_probes_an_idle_connection_and_ends_a_dead_one),
         RIG_TEST(an_answered_probe_starts_the_idle_time_again),
         RIG_TEST(data_from_the_peer_postpones_the_probe),
