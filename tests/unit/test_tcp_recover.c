@@ -372,6 +372,60 @@ static void a_segment_that_cannot_be_cut_waits_for_the_timeout(void **state) {
 
 /* --- Whatever comes --- */
 
+/* 2.2 GB without a loss, in large segments; where the stream stands then. */
+static uint32_t far(struct tcp_unit *u, struct tcp_conn *c, uint32_t k) {
+    c->mss = c->peer_mss = 60000;
+    for (int i = 0; i < 2300; i++) {
+        tu_flight(c, 16 * 60000);
+        u->env.now += LA_MS;
+        k += 960;
+        ACKS(k);
+    }
+    c->mss = c->peer_mss = EN_MSS;
+    return k;
+}
+
+/* Six segments, the first lost: it goes again at once, and the reduction is taken back by D-SACK where there is one. */
+static void lose_one(struct tcp_unit *u, struct tcp_conn *c, uint32_t k) {
+    struct tcp_seg s;
+    c->eng.cc.cwnd = 20;
+    en_send(u, c, 6);
+    u->env.now += EN_RTT;
+    if (c->is.sack_on) SACKS(k, k + 1, k + 5);
+    for (int i = 0; i < 4 && !c->is.sack_on; i++) ACKS(k);
+    PHASE(CC_RECOVERY);
+    assert_true(tu_out(u, &s));
+    assert_true(seq_eq(s.seq, en_seq(c, k)));
+    tu_skip(u);
+    u->env.now += EN_RTT;
+    ACKS(k + 6);
+    uint64_t undos = u->env.counter[LA_C_UNDOS];
+    if (c->is.sack_on) SACKS(k + 6, k, k + 1);
+    assert_int_equal(u->env.counter[LA_C_UNDOS], undos + c->is.sack_on);
+    tu_skip(u);
+    en_send(u, c, 1);
+    u->env.now += EN_RTT;
+    ACKS(k + 7);
+    PHASE(CC_OPEN);
+}
+
+/* After 2^31 bytes a mark left behind seems to lie ahead; after 2^32 to be of today. */
+static void a_loss_is_repaired_after_two_four_and_six_gigabytes(void **state) {
+    struct tcp_unit *u = *state;
+    for (uint16_t sack = 0; sack < 2; sack++) {
+        struct tcp_conn *c = en_conn(u, sack, "reno", 20);
+        u->tcp.params.idle_restart = false;
+        uint32_t k = 0;
+        for (int i = 0; i < 4; i++) {
+            lose_one(u, c, k);
+            k = far(u, c, k + 7);
+        }
+        assert_int_equal(u->env.counter[LA_C_RTOS], 0);
+        tcp_end(c, 0, LA_CAUSE_CALL, 0);
+        tcp_orphan(c);
+    }
+}
+
 /* Random ACKs, duplicates, timeouts, windows, without SACK: the counts agree, and in the end all is acknowledged. */
 static void random_acks_without_sack_never_break_the_counts(void **state) {
     struct tcp_unit *u = *state;
@@ -426,6 +480,7 @@ int main(void) {
         TU_TEST(a_smaller_mtu_resends_without_a_reduction),
         TU_TEST(a_smaller_mtu_in_the_middle_of_recovery),
         TU_TEST(a_segment_that_cannot_be_cut_waits_for_the_timeout),
+        TU_TEST(a_loss_is_repaired_after_two_four_and_six_gigabytes),
         TU_TEST(random_acks_without_sack_never_break_the_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
