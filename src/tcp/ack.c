@@ -163,8 +163,8 @@ enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in) {
         if (window_update(c, in)) a.plain = false;
     }
     engine(c, in, &a);
+    if (a.advanced || a.sacked || a.duplicate) tcp_room_event(c);
     if (!a.advanced) return GO_ON;
-    tcp_room_event(c);
     if (seq_lt(c->snd_nxt, c->snd_end) || (c->is.fin_queued && seq_leq(c->snd_nxt, c->snd_end))) tcp_mark(c, MARK_SEND);
     return tcp_fin_acked(c) ? our_fin_acked(c, in) : GO_ON;
 }

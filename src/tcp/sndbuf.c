@@ -11,11 +11,13 @@
 
 #define CHUNK_MAX 65535u
 
-/* The bound on the send queue: as set, or grown to what two windows need. */
+/* The bound on the send queue: as set, or grown to what two windows need. What the peer has SACKed is held until the
+ * hole before it is repaired, yet it takes part in no window: it must not keep new data back. Half as much again,
+ * because the owner is woken only when a third is free. */
 uint32_t tcp_sndbuf(const struct tcp_conn *c) {
     const struct tcp_params *params = &c->tcp->params;
     if (c->is.sndbuf_set || c->sndbuf >= params->sndbuf_max || tcp_mem(c->tcp) != MEM_PLENTY) return c->sndbuf;
-    uint64_t want = 2ull * c->eng.cc.cwnd * tcp_send_mss(c);
+    uint64_t want = (2ull * c->eng.cc.cwnd + c->eng.sacked_out) * 3 / 2 * tcp_send_mss(c);
     if (want > params->sndbuf_max) want = params->sndbuf_max;
     return want > c->sndbuf ? (uint32_t)want : c->sndbuf;
 }

@@ -214,7 +214,10 @@ static void the_mss_is_the_least_of_path_peer_and_user(void **state) {
 static void the_send_queue_grows_to_two_windows_unless_it_was_set(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_ESTABLISHED);
-    assert_int_equal(tcp_sndbuf(c), 29200); /* 2 * 10 * 1460 */
+    assert_int_equal(tcp_sndbuf(c), 43800); /* 2 * 10 * 1460, and half as much again */
+    c->eng.sacked_out = 12;
+    assert_int_equal(tcp_sndbuf(c), 70080); /* What is SACKed waits beside them. */
+    c->eng.sacked_out = 0;
     c->eng.cc.cwnd = 0;
     assert_int_equal(tcp_sndbuf(c), 16384);
     c->eng.cc.cwnd = CC_CWND_MAX;
