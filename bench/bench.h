@@ -11,12 +11,13 @@
 #include <stdint.h>
 
 enum bench_subject {
-    BENCH_END,          /* Nothing: the process ends. */
-    BENCH_BULK,         /* One connection, `size` bytes of window: Gb/s of payload. */
-    BENCH_CHURN,        /* Open, a byte each way, close, with `size` TIME_WAIT records there: connections/s. */
-    BENCH_ACK,          /* A pure ACK to a random one of `size` connections: ns. */
-    BENCH_TIMERS,       /* A virtual second of `size` idle connections with keepalive, ticks of 250 ms: ns. */
-    BENCH_IDLE_BYTES,   /* Memory of one of `size` idle connections. */
+    BENCH_END,        /* Nothing: the process ends. */
+    BENCH_BULK,       /* One connection, `size` bytes of window: Gb/s of payload. */
+    BENCH_UNITS,      /* The same in units of several segments, without checksums: as for a device with TSO and LRO. */
+    BENCH_CHURN,      /* Open, a byte each way, close, with `size` TIME_WAIT records there: connections/s. */
+    BENCH_ACK,        /* A pure ACK to a random one of `size` connections: ns. */
+    BENCH_TIMERS,     /* A virtual second of `size` idle connections with keepalive, ticks of 250 ms: ns. */
+    BENCH_IDLE_BYTES, /* Memory of one of `size` idle connections. */
     BENCH_RECORD_BYTES, /* Memory of one of `size` TIME_WAIT records. */
     BENCH_EXPIRY,       /* The end of one of `size` TIME_WAIT records that end together: ns. */
 };

@@ -21,7 +21,7 @@ double bench_median(const struct bench_line *line, unsigned side) {
 
 /* The peer's number that ours stands against: its own, but its best in the group where the sizes are not the same. */
 static double rival(const struct bench_report *report, const struct bench_line *line) {
-    if (line->ours.subject != BENCH_BULK) return bench_median(line, 1);
+    if (line->ours.subject != BENCH_BULK && line->ours.subject != BENCH_UNITS) return bench_median(line, 1);
     double best = 0;
     for (unsigned i = 0; i < report->nlines; i++) {
         const struct bench_line *other = &report->lines[i];
@@ -133,9 +133,11 @@ bool bench_print_table(const struct bench_report *report) {
     }
     printf(
         "\nMedians of %u rounds, turn by turn on %s%d. ratio: %s / %s's; \"<\": less is better. In bulk the ratio is\n"
-        "to %s's best: its windows end at 64 KB, and its column has 4, 8, 16, 32 and 44 segments.\n\n",
+        "to %s's best: its windows end at 64 KB, and its column has 4, 8, 16, 32 and 44 segments. Units are packets of "
+        "up\n"
+        "to 44 segments without checksums, as for a device with TSO and LRO; %s knows no such device.\n\n",
         report->rounds, report->cpu < 0 ? "no fixed processor " : "processor ", report->cpu, report->names[0],
-        report->names[1], report->names[1]);
+        report->names[1], report->names[1], report->names[1]);
     struct verdict v[VERDICTS_MAX];
     bool well = all_well(report);
     for (unsigned i = 0, n = judge(report, v); i < n; i++) {

@@ -19,12 +19,13 @@ static void heap_free(void *ctx, void *ptr, size_t size) {
     free(ptr);
 }
 
-static struct la_stack *stack_new(struct heap *heap, uint8_t last) {
+static struct la_stack *stack_new(struct heap *heap, uint8_t last, uint32_t gso_max) {
     struct la_config config = {.alloc = {heap_alloc, heap_free, heap}, .memory_max = SIZE_MAX / 2};
     memset(config.seed, last, sizeof(config.seed));
     struct la_stack *stack;
     if (la_stack_create(&config, &stack) != 0) return NULL;
-    struct la_iface_config iface = {.link = LA_LINK_IP, .mtu = WORLD_MTU};
+    struct la_iface_config iface = {.link = LA_LINK_IP, .mtu = WORLD_MTU, .gso_max = gso_max};
+    iface.tx_csum_by_dev = iface.rx_csum_done = gso_max > 0;
     struct la_addr addr = la_addr4(10, 0, 0, last);
     int number = la_iface_add(stack, &iface);
     if (number < 0 || la_addr_add(stack, number, &addr, 24) != 0) {
@@ -44,12 +45,14 @@ static bool set_limits(struct world *w) {
            world_set(w, "ip_local_port_range_high", 65535);
 }
 
-bool world_open(struct world *w) {
+bool world_open(struct world *w) { return world_open_units(w, 0); }
+
+bool world_open_units(struct world *w, uint32_t gso_max) {
     memset(w, 0, sizeof(*w));
     w->client_at = (struct la_endpoint){.addr = la_addr4(10, 0, 0, 1)};
     w->server_at = (struct la_endpoint){.addr = la_addr4(10, 0, 0, 2)};
-    w->client = stack_new(&w->client_heap, 1);
-    w->server = stack_new(&w->server_heap, 2);
+    w->client = stack_new(&w->client_heap, 1, gso_max);
+    w->server = stack_new(&w->server_heap, 2, gso_max);
     w->now = LA_SECOND;
     if (w->client && w->server && set_limits(w)) return true;
     world_close(w);
@@ -143,7 +146,8 @@ bool world_hang_up(struct world *w, const struct call *call) {
 
 static void run(const struct bench_task *task, struct bench_result *result) {
     switch ((enum bench_subject)task->subject) {
-    case BENCH_BULK: run_bulk(task, result); break;
+    case BENCH_BULK:
+    case BENCH_UNITS: run_bulk(task, result); break;
     case BENCH_CHURN: run_churn(task, result); break;
     case BENCH_ACK: run_ack(task, result); break;
     case BENCH_TIMERS: run_timers(task, result); break;

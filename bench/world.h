@@ -12,19 +12,22 @@ struct heap {
 };
 
 #define WORLD_MTU 1500
+#define WORLD_UNIT 65536 /* The largest packet with units. */
 
 struct world {
     struct la_stack *client, *server;
     struct heap client_heap, server_heap;
     struct la_endpoint client_at, server_at;
     la_time now;
-    uint8_t frame[WORLD_MTU]; /* The latest packet to the server, gathered. */
+    uint8_t frame[WORLD_UNIT]; /* The latest packet to the server, gathered. */
     size_t frame_len;
     uint64_t packets; /* To the server. */
 };
 
 /* Makes both stacks, with the Linux profile and limits that stand in nobody's way. */
 bool world_open(struct world *w);
+/* The same, with interfaces that take units of so many bytes and verify checksums. */
+bool world_open_units(struct world *w, uint32_t gso_max);
 void world_close(struct world *w);
 /* Sets on both stacks. False when either refuses. */
 bool world_set(struct world *w, const char *name, int64_t value);

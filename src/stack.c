@@ -100,11 +100,11 @@ static void dispatch_error(struct la_stack *stack, const struct ip_error *error)
 }
 
 void la_input(struct la_stack *stack, int iface, const void *packet, size_t len, la_time now) {
-    la_input_gro(stack, iface, packet, len, 0, now);
+    la_input_gro(stack, iface, packet, len, 0, false, now);
 }
 
 void la_input_gro(struct la_stack *stack, int iface, const void *packet, size_t len, uint16_t segment_size,
-                  la_time now) {
+                  bool csum_done, la_time now) {
     struct ip_arrival arrival;
     root_at(stack, now);
     if (!packet || iface < 0 || (unsigned)iface >= ip_iface_count(stack->ip)) {
@@ -116,6 +116,7 @@ void la_input_gro(struct la_stack *stack, int iface, const void *packet, size_t 
     case IP_NOTHING: break;
     case IP_DATAGRAM:
         arrival.datagram.segment_size = segment_size;
+        arrival.datagram.csum_done |= csum_done;
         if (arrival.datagram.proto == PROTO_TCP)
             tcp_input(&stack->tcp, &arrival.datagram);
         else
@@ -139,16 +140,6 @@ bool la_output(struct la_stack *stack, int iface, struct la_packet *packet, la_t
 bool la_output_pending(const struct la_stack *stack, int iface) {
     if (iface >= (int)ip_iface_count(stack->ip)) return false;
     return ip_queue_pending(stack->ip, iface) || tcp_output_pending(&stack->tcp, iface);
-}
-
-size_t la_packet_copy(const struct la_packet *packet, void *to, size_t size) {
-    size_t at_byte = 0;
-    for (unsigned i = 0; i < packet->nspans && at_byte < size; i++) {
-        size_t n = size_min(packet->span[i].len, size - at_byte);
-        memcpy((uint8_t *)to + at_byte, packet->span[i].data, n);
-        at_byte += n;
-    }
-    return at_byte;
 }
 
 /* --- Time and events --- */

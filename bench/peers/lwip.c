@@ -410,6 +410,7 @@ static void run(const struct bench_task *task, struct bench_result *result) {
     case BENCH_IDLE_BYTES: run_idle_bytes(task, result); break;
     case BENCH_RECORD_BYTES: run_record_bytes(task, result); break;
     case BENCH_END:
+    case BENCH_UNITS:
     case BENCH_EXPIRY: bench_fail(result, "not measured"); break;
     }
 }

@@ -28,6 +28,9 @@ enum la_dir {
 struct la_device {
     enum la_link link; /* Required: what packets begin with. */
     uint32_t mtu;      /* Required: bytes of IP packet. */
+    /* What send takes beside complete packets; what it does not take, la_dev_pump cuts and completes before. */
+    uint32_t gso_max;    /* Units (la_packet.segment) of so many bytes of payload; 0: none. */
+    bool tx_csum_by_dev; /* Packets with csum_partial. */
 
     /* Required. Sends one packet. 0, or -LA_EAGAIN: the device is full, has taken nothing, and wants the same packet
      * again later. Any other error means that this packet is lost. */
@@ -43,13 +46,21 @@ struct la_device {
     /* Ends the device and those that it is around. NULL: nothing to do. */
     void (*close)(struct la_device *device);
 
+    /* Set by recv, for the packet that it gives: as in la_input_gro. A device that neither merges nor verifies leaves
+     * them zero. */
+    uint16_t segment;
+    bool csum_done;
+
     bool full; /* Kept by the device: it holds or has refused packets that wait for the descriptor to be writable. */
 
     /* la_dev_pump's own. Zero at the start. */
-    uint64_t lost;             /* Packets that the device refused for ever. */
-    uint8_t *held;             /* Room for the packet that was pushed back … */
-    size_t held_size;          /* … its size … */
-    size_t held_len;           /* … and how much of it is in use. 0: none is waiting. */
+    uint64_t lost;         /* Packets that the device refused for ever. */
+    uint8_t *held;         /* Room for the packet that was pushed back … */
+    size_t held_size;      /* … its size … */
+    size_t held_len;       /* … and how much of it is in use. 0: none is waiting. */
+    uint16_t held_segment; /* What it is … */
+    bool held_partial;
+    struct la_cut cut;         /* … and how much of it has gone, where it is sent in pieces. */
     struct la_allocator alloc; /* Where `held` comes from; zero means la_host_allocator(). */
 };
 
@@ -58,6 +69,9 @@ int la_dev_recv(struct la_device *device, struct la_span *packet, la_time now);
 int la_dev_fd(const struct la_device *device);          /* -1: none. */
 la_time la_dev_poll_at(const struct la_device *device); /* LA_NEVER: no deadline. */
 void la_dev_close(struct la_device *device);            /* NULL is allowed. */
+
+/* The stack's side of a device: for la_iface_add, once an Ethernet device's MAC is filled in. */
+struct la_iface_config la_dev_iface(const struct la_device *device);
 
 /* Bytes before the IP packet. */
 size_t la_link_header(enum la_link link);
@@ -93,6 +107,9 @@ struct la_tun_config {
     const char *name; /* "lastack0", "tun%d"; NULL lets the kernel choose. */
     bool tap;
     uint32_t mtu; /* 0: 1500. Set on the host's side, too. */
+    /* Units of up to 64 KB pass in both directions, and checksums are left out (IFF_VNET_HDR): many packets for one
+     * system call. The interface is then to be added as la_dev_iface says. */
+    bool offload;
 };
 int la_tun_open(const struct la_allocator *alloc, const struct la_tun_config *config, struct la_device **device);
 /* A descriptor of such an interface that somebody else has opened (without IFF_VNET_HDR, with IFF_NO_PI). Owned from
@@ -113,6 +130,10 @@ int la_packet_open(const struct la_allocator *alloc, const char *interface, bool
  * return -LA_EPIPE. */
 int la_loop_open(const struct la_allocator *alloc, enum la_link link, uint32_t mtu, unsigned depth,
                  struct la_device *end[2]);
+/* The same, but units of TCP segments (la_packet.segment) pass as they are and checksums are not computed: memory does
+ * not err. Every place of the wire has room for 64 KB. */
+int la_loop_open_offload(const struct la_allocator *alloc, enum la_link link, uint32_t mtu, unsigned depth,
+                         struct la_device *end[2]);
 
 /* --- Recording: pcapng files, which Wireshark opens --- */
 

@@ -45,6 +45,8 @@ struct la_iface_config {
     uint8_t mac[6];      /* Ethernet only. */
     bool rx_csum_done;   /* The device verified TCP, UDP and ICMP checksums: do not verify again. */
     bool tx_csum_by_dev; /* The device fills TCP and UDP checksums: leave the pseudo-header sum in the field. */
+    uint32_t gso_max;    /* The device cuts TCP segments itself (TSO): payload bytes that it takes in one unit (see
+                            la_packet.segment). 0: none. Whoever sends can also cut them by la_packet_cut. */
 };
 
 /* Adds an interface. Returns its number (0, 1, …), -LA_EINVAL or -LA_ENOMEM. */
@@ -69,10 +71,11 @@ void la_input(struct la_stack *stack, int iface, const void *packet, size_t len,
 
 /* The same for a TCP segment that the device has merged from several of one connection (LRO, GRO, a virtio or TUN
  * offload), each with `segment_size` bytes of payload, the last with what is left; 0 means one segment. Its IP header
- * tells the whole length, 65535 at most, whatever the MTU; its checksum is that of the whole, or the interface has
- * rx_csum_done. It goes through the stack as one, and counts as what it was made from where ACKs are counted. */
+ * tells the whole length, 65535 at most, whatever the MTU. It goes through the stack as one, and counts as what it was
+ * made from where ACKs are counted. `csum_done`: the device vouches for this packet's TCP or UDP checksum, as an
+ * interface with rx_csum_done does for all; otherwise the field holds the checksum of the whole. */
 void la_input_gro(struct la_stack *stack, int iface, const void *packet, size_t len, uint16_t segment_size,
-                  la_time now);
+                  bool csum_done, la_time now);
 
 #define LA_PACKET_SPANS 20
 
@@ -81,7 +84,13 @@ struct la_packet {
     int iface;
     size_t len; /* The sum of the pieces. */
     unsigned nspans;
-    struct la_span span[LA_PACKET_SPANS];
+    struct la_span span[LA_PACKET_SPANS]; /* The first holds all headers. */
+    /* Not 0: a unit, only on an interface with gso_max. One TCP segment that stands for several, of so many bytes of
+     * payload each, the last with what is left: the device cuts it. Its IP header tells the whole length. */
+    uint16_t segment;
+    /* The TCP or UDP checksum holds the pseudo-header's sum only, and the device finishes it: every unit, and every
+     * such packet of an interface with tx_csum_by_dev. */
+    bool csum_partial;
 };
 
 /* Takes the next packet to send on `iface` (-1: on any). Returns false when nothing may leave. Not calling is how a
@@ -93,6 +102,32 @@ bool la_output_pending(const struct la_stack *stack, int iface);
 
 /* Copies a packet's pieces to `to`, at most `size` bytes. Returns the bytes copied. */
 size_t la_packet_copy(const struct la_packet *packet, void *to, size_t size);
+
+/* The longest headers that are cut: of Ethernet, IPv4 and TCP, with all their options. */
+#define LA_PACKET_HEAD 136
+
+/* How far la_packet_cut has come with a packet. Zero before the first call. */
+struct la_cut {
+    size_t taken; /* Bytes, headers included. */
+    unsigned given;
+    uint8_t head[LA_PACKET_HEAD]; /* The latest piece's headers. */
+};
+
+/* The packets that a unit stands for, one with every call, each complete with its checksums and lengths: what a device
+ * would send that cuts by itself. Any other packet comes out once, with its checksum finished. Returns false when there
+ * is no more. A piece is valid until the next call and as long as the packet; it points into both. */
+bool la_packet_cut(const struct la_packet *packet, enum la_link link, struct la_cut *cut, struct la_packet *piece);
+
+/* Where things are in a TCP or UDP packet, from its first byte: what a device must know that finishes checksums. */
+struct la_frame {
+    uint16_t ip, transport, payload;
+    uint16_t csum; /* The checksum field. */
+    bool is4;
+    uint8_t proto;
+};
+
+/* False: neither TCP nor UDP directly behind the IP header, or the headers are not in the first piece. */
+bool la_packet_frame(const struct la_packet *packet, enum la_link link, struct la_frame *frame);
 
 /* --- Time --- */
 
@@ -140,8 +175,8 @@ int la_set(struct la_stack *stack, const char *name, int64_t value);
 int la_get(const struct la_stack *stack, const char *name, int64_t *value);
 
 /* The key of Fast Open's cookies (Linux's net.ipv4.tcp_fastopen_key as bytes): 16 bytes, or 32 for a second one whose
- * cookies are still accepted. A stack begins with a random one; machines behind one address need the same. Listeners may
- * have their own (LA_TCP_FASTOPEN_KEY). 0, -LA_EFAULT or -LA_EINVAL. */
+ * cookies are still accepted. A stack begins with a random one; machines behind one address need the same. Listeners
+ * may have their own (LA_TCP_FASTOPEN_KEY). 0, -LA_EFAULT or -LA_EINVAL. */
 int la_fastopen_key_set(struct la_stack *stack, const void *key, size_t len);
 
 /* Why a known name is refused ("tcp_tw_recycle": …), or NULL. */

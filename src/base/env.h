@@ -37,6 +37,7 @@ void env_release(struct env *env, void *ptr, size_t size);
 uint64_t env_random(struct env *env);
 
 static inline void env_count(struct env *env, enum la_counter c) { env->counter[c]++; }
+static inline void env_count_many(struct env *env, enum la_counter c, uint32_t n) { env->counter[c] += n; }
 static inline void env_drop(struct env *env, enum la_drop d) { env->dropped[d]++; }
 
 /* Adds an entry to the trace, when one is kept. The caller fills all but serial and at. */

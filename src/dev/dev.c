@@ -20,6 +20,11 @@ int la_dev_fd(const struct la_device *device) { return device->fd ? device->fd(d
 
 la_time la_dev_poll_at(const struct la_device *device) { return device->poll_at ? device->poll_at(device) : LA_NEVER; }
 
+struct la_iface_config la_dev_iface(const struct la_device *device) {
+    return (struct la_iface_config){
+        .link = device->link, .mtu = device->mtu, .tx_csum_by_dev = device->tx_csum_by_dev, .gso_max = device->gso_max};
+}
+
 size_t la_link_header(enum la_link link) { return link == LA_LINK_ETHERNET ? 14 : 0; }
 
 void la_dev_close(struct la_device *device) {
@@ -35,31 +40,38 @@ void la_dev_close(struct la_device *device) {
 
 /* Room for a packet that is pushed back exists before a packet is taken from the stack: there is no moment at which
  * one could get lost for lack of memory. */
-static bool held_ready(struct la_device *device) {
-    if (device->held) return true;
+static bool held_fits(struct la_device *device, size_t size) {
+    if (device->held_size >= size) return true;
     struct la_allocator alloc = dev_alloc(&device->alloc);
-    size_t size = device->mtu + la_link_header(device->link) + 4; /* 4: a VLAN tag. */
-    device->held = alloc.alloc(alloc.ctx, size);
-    device->held_size = device->held ? size : 0;
-    return device->held != NULL;
+    uint8_t *held = alloc.alloc(alloc.ctx, size);
+    if (!held) return false;
+    if (device->held) alloc.free(alloc.ctx, device->held, device->held_size);
+    device->held = held;
+    device->held_size = size;
+    return true;
 }
 
+static bool held_ready(struct la_device *device) {
+    size_t largest = device->gso_max ? DEV_UNIT_MAX : device->mtu;
+    return held_fits(device, largest + la_link_header(device->link) + 4); /* 4: a VLAN tag. */
+}
+
+/* A unit on an interface whose device takes none may be larger than what was made ready. */
 static void hold(struct la_device *device, const struct la_packet *packet) {
-    if (packet->len > device->held_size) {
-        device->lost++; /* It could never be sent on this device. */
+    if (!held_fits(device, packet->len)) {
+        device->lost++;
         return;
     }
     dev_gather(packet, device->held);
     device->held_len = packet->len;
+    device->held_segment = packet->segment;
+    device->held_partial = packet->csum_partial;
 }
 
-/* Sends one packet or holds it back. False when the device is full. */
-static bool send_or_hold(struct la_device *device, const struct la_packet *packet, la_time now, int *error) {
+/* One packet to the device. False: the device is full and has not taken it. */
+static bool send_one(struct la_device *device, const struct la_packet *packet, la_time now, int *error) {
     int rc = device->send(device, packet, now);
-    if (rc == -LA_EAGAIN) {
-        hold(device, packet);
-        return device->held_len == 0;
-    }
+    if (rc == -LA_EAGAIN) return false;
     if (rc < 0) {
         device->lost++;
         *error = rc;
@@ -67,17 +79,41 @@ static bool send_or_hold(struct la_device *device, const struct la_packet *packe
     return true;
 }
 
+static bool takes(const struct la_device *device, const struct la_packet *packet) {
+    return (!packet->segment || device->gso_max) && (!packet->csum_partial || device->tx_csum_by_dev);
+}
+
+/* Sends a packet, or what device->cut says is left of it. False when the device is full. */
+static bool send_rest(struct la_device *device, const struct la_packet *packet, la_time now, int *error) {
+    struct la_packet piece;
+    if (takes(device, packet)) return send_one(device, packet, now, error);
+    for (;;) {
+        size_t taken = device->cut.taken;
+        unsigned given = device->cut.given;
+        if (!la_packet_cut(packet, device->link, &device->cut, &piece)) return true;
+        if (send_one(device, &piece, now, error)) continue;
+        device->cut.taken = taken;
+        device->cut.given = given;
+        return false;
+    }
+}
+
+/* Sends one packet or holds it back. False when the device is full. */
+static bool send_or_hold(struct la_device *device, const struct la_packet *packet, la_time now, int *error) {
+    device->cut.taken = device->cut.given = 0;
+    if (send_rest(device, packet, now, error)) return true;
+    hold(device, packet);
+    return device->held_len == 0;
+}
+
 /* The packet held back goes first. False when it still does not fit. */
 static bool send_held(struct la_device *device, la_time now, int *error) {
     if (!device->held_len) return true;
     struct la_packet packet = dev_packet(device->held, device->held_len);
-    int rc = device->send(device, &packet, now);
-    if (rc == -LA_EAGAIN) return false;
+    packet.segment = device->held_segment;
+    packet.csum_partial = device->held_partial;
+    if (!send_rest(device, &packet, now, error)) return false;
     device->held_len = 0;
-    if (rc < 0) {
-        device->lost++;
-        *error = rc;
-    }
     return true;
 }
 
@@ -101,7 +137,7 @@ static bool pump_in(struct la_stack *stack, int iface, struct la_device *device,
             if (rc != -LA_EAGAIN) *error = rc;
             return false;
         }
-        la_input(stack, iface, packet.data, packet.len, now);
+        la_input_gro(stack, iface, packet.data, packet.len, device->segment, device->csum_done, now);
     }
     return true;
 }

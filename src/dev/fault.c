@@ -7,7 +7,8 @@
  *
  * Invariants. A queue holds QUEUE_MAX packets at most; when it is full its direction pushes back. Packets due at the
  * same time leave in the order in which they came. While packets that are due wait for the inner device, no later one
- * passes them. Without memory for a copy a packet passes unharmed: faults never come from the player itself. */
+ * passes them. Rules see packets: a unit is cut before, unless there are no rules. Without memory for a copy a packet
+ * passes unharmed: faults never come from the player itself. */
 #include "dev/fault.h"
 #include "dev/dev_base.h"
 
@@ -142,11 +143,8 @@ static int pass_out(struct fault *fault, const struct la_packet *packet, la_time
     return rc;
 }
 
-static int fault_send(struct la_device *device, const struct la_packet *packet, la_time now) {
-    struct fault *fault = fault_of(device);
-    int rc = release(fault, now);
-    if (rc == -LA_EAGAIN || fault->out.count >= QUEUE_MAX) return -LA_EAGAIN;
-
+/* Decides on one packet, and sends it where no rule harms it. */
+static int send_one(struct fault *fault, const struct la_packet *packet, la_time now) {
     const uint8_t *flat = packet->span[0].data;
     struct la_allocator *alloc = &fault->alloc;
     uint8_t *copy = packet->nspans > 1 && fault->nrules ? alloc->alloc(alloc->ctx, packet->len) : NULL;
@@ -157,12 +155,51 @@ static int fault_send(struct la_device *device, const struct la_packet *packet, 
     bool whole = copy || packet->nspans == 1; /* Without memory the rules do not see it. */
     const struct la_fault_rule *rule = whole ? decide(fault, LA_DIR_OUT, flat, packet->len) : NULL;
     dev_free(alloc, copy, packet->len);
-    if (!rule || (rule->action != LA_FAULT_DROP && !suffer(fault, &fault->out, rule, packet, now)))
-        rc = pass_out(fault, packet, now);
+    bool done = rule && (rule->action == LA_FAULT_DROP || suffer(fault, &fault->out, rule, packet, now));
+    return done ? 0 : pass_out(fault, packet, now);
+}
+
+static int send_pieces(struct fault *fault, const struct la_packet *packet, la_time now) {
+    struct la_cut cut = {0};
+    struct la_packet piece;
+    int error = 0;
+    while (la_packet_cut(packet, fault->device.link, &cut, &piece)) {
+        int rc = send_one(fault, &piece, now);
+        if (rc == -LA_EAGAIN && cut.given == 1) return rc;
+        if (rc < 0 && rc != -LA_EAGAIN) error = rc; /* Without memory a later piece is lost: the first has gone. */
+    }
+    return error;
+}
+
+static int fault_send(struct la_device *device, const struct la_packet *packet, la_time now) {
+    struct fault *fault = fault_of(device);
+    int rc = release(fault, now);
+    if (rc == -LA_EAGAIN || fault->out.count >= QUEUE_MAX) return -LA_EAGAIN;
+    bool as_it_is = !dev_is_raw(packet) || (!fault->nrules && !fault->out.count);
+    if (!as_it_is)
+        rc = send_pieces(fault, packet, now);
+    else if (dev_is_raw(packet))
+        rc = la_dev_send(fault->inner, packet, now);
     else
-        rc = 0;
+        rc = send_one(fault, packet, now);
     int late = release(fault, now);
     return rc < 0 || late == -LA_EAGAIN ? rc : late;
+}
+
+/* A unit arrives: its packets meet their fates one by one and wait in the queue. */
+static void take_pieces(struct fault *fault, const struct la_packet *packet, la_time now) {
+    struct la_cut cut = {0};
+    struct la_packet piece;
+    uint8_t *flat = fault->alloc.alloc(fault->alloc.ctx, packet->len);
+    fault->more = true;
+    while (flat && la_packet_cut(packet, fault->device.link, &cut, &piece)) {
+        dev_gather(&piece, flat);
+        const struct la_fault_rule *rule = decide(fault, LA_DIR_IN, flat, piece.len);
+        if (rule && rule->action == LA_FAULT_DROP) continue;
+        if (rule && suffer(fault, &fault->in, rule, &piece, now)) continue;
+        if (enqueue(fault, &fault->in, &piece, now)) passed(&fault->in, now);
+    }
+    dev_free(&fault->alloc, flat, packet->len);
 }
 
 /* The next packet of the inner device that passes unharmed, or -LA_EAGAIN; the others go their ways. */
@@ -171,7 +208,13 @@ static int pass_in(struct fault *fault, struct la_span *span, la_time now) {
         if (fault->in.count >= QUEUE_MAX) return -LA_EAGAIN;
         int rc = la_dev_recv(fault->inner, span, now);
         if (rc < 0) return rc;
-        struct la_packet packet = dev_packet(span->data, span->len);
+        struct la_packet packet = dev_arrived(fault->inner, span);
+        if (dev_is_raw(&packet) && (fault->nrules || fault->in.count)) {
+            take_pieces(fault, &packet, now);
+            return -LA_EAGAIN;
+        }
+        fault->device.segment = packet.segment;
+        fault->device.csum_done = packet.csum_partial;
         const struct la_fault_rule *rule = decide(fault, LA_DIR_IN, span->data, span->len);
         if (rule && rule->action == LA_FAULT_DROP) continue;
         if (!rule || !suffer(fault, &fault->in, rule, &packet, now)) {
@@ -192,6 +235,8 @@ static bool take_due(struct fault *fault, struct la_span *span, la_time now) {
     fault->lent = unlink_at(&fault->in, at);
     passed(&fault->in, now);
     *span = (struct la_span){fault->lent->data, fault->lent->len};
+    fault->device.segment = 0;
+    fault->device.csum_done = false;
     return true;
 }
 
@@ -245,6 +290,8 @@ int la_fault_around(const struct la_allocator *given, struct la_device *inner, u
     if (!fault) return -LA_ENOMEM;
     fault->device = (struct la_device){.link = inner->link,
                                        .mtu = inner->mtu,
+                                       .gso_max = inner->gso_max,
+                                       .tx_csum_by_dev = inner->tx_csum_by_dev,
                                        .send = fault_send,
                                        .recv = fault_recv,
                                        .fd = fault_fd,

@@ -1,5 +1,6 @@
 /* A device around a device: records what passes, both ways, at the caller's time. A packet that is pushed back has not
- * passed; it is recorded when it does. A recording that fails (disk full) never disturbs the traffic. */
+ * passed; it is recorded when it does. Units are recorded as the packets that they stand for. A recording that fails
+ * (disk full) never disturbs the traffic. */
 #include "dev/dev_base.h"
 
 #include <lastack/dev.h>
@@ -15,8 +16,12 @@ struct recorder {
 static struct recorder *recorder_of(struct la_device *device) { return (struct recorder *)device; }
 
 static void record(struct recorder *recorder, enum la_dir dir, const struct la_packet *packet, la_time now) {
-    la_pcap_write(recorder->pcap, dir, packet, recorder->comment[0] ? recorder->comment : NULL, now);
-    recorder->comment[0] = 0;
+    struct la_cut cut = {0};
+    struct la_packet piece;
+    while (la_packet_cut(packet, recorder->device.link, &cut, &piece)) {
+        la_pcap_write(recorder->pcap, dir, &piece, recorder->comment[0] ? recorder->comment : NULL, now);
+        recorder->comment[0] = 0;
+    }
 }
 
 static int recorder_send(struct la_device *device, const struct la_packet *packet, la_time now) {
@@ -32,7 +37,9 @@ static int recorder_recv(struct la_device *device, struct la_span *span, la_time
     int rc = la_dev_recv(recorder->inner, span, now);
     device->full = recorder->inner->full;
     if (rc == 0) {
-        struct la_packet packet = dev_packet(span->data, span->len);
+        device->segment = recorder->inner->segment;
+        device->csum_done = recorder->inner->csum_done;
+        struct la_packet packet = dev_arrived(device, span);
         record(recorder, LA_DIR_IN, &packet, now);
     }
     return rc;
@@ -59,6 +66,8 @@ int la_pcap_around(const struct la_allocator *given, struct la_device *inner, st
     if (!recorder) return -LA_ENOMEM;
     recorder->device = (struct la_device){.link = inner->link,
                                           .mtu = inner->mtu,
+                                          .gso_max = inner->gso_max,
+                                          .tx_csum_by_dev = inner->tx_csum_by_dev,
                                           .send = recorder_send,
                                           .recv = recorder_recv,
                                           .fd = recorder_fd,

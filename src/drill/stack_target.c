@@ -105,7 +105,7 @@ static void stack_sleep(struct la_drill_target *target, la_time until) {
 
 static int stack_input(struct la_drill_target *target, const void *packet, size_t len, uint32_t gso) {
     struct drill_stack_target *t = drill_stack_of(target);
-    la_input_gro(t->stack, t->iface, packet, len, (uint16_t)gso, t->now);
+    la_input_gro(t->stack, t->iface, packet, len, (uint16_t)gso, false, t->now);
     settle(t);
     return t->out_of_memory ? -LA_ENOMEM : 0;
 }

@@ -28,6 +28,7 @@ struct ip_packet {
     uint16_t head_at;  /* Where the headers begin in head[]; IP_HEAD_ROOM when there are none yet. */
     uint8_t nspans;    /* Payload pieces. */
     uint32_t data_len; /* Their sum. */
+    uint16_t segment;  /* Payload of each of the TCP segments that the device cuts it into; 0: it is one. */
     struct la_span span[LA_PACKET_SPANS - 1];
 };
 
@@ -53,8 +54,8 @@ struct ip_datagram {
     struct la_addr src, dst;
     uint8_t proto, ttl, tos;
     uint16_t iface;
-    bool multicast; /* dst is multicast or broadcast, or the frame's was. */
-    bool csum_done; /* The interface verified the transport checksum. */
+    bool multicast;        /* dst is multicast or broadcast, or the frame's was. */
+    bool csum_done;        /* The interface verified the transport checksum. */
     uint16_t segment_size; /* Payload of each of the segments that the device merged into this one; 0: it did not. */
     struct la_span data;
     struct la_span packet; /* The IP packet it came in, from its IP header (for ICMP errors), as far as it is there. */

@@ -32,6 +32,8 @@ struct ip_queued {
     uint32_t len;   /* Bytes in data[]. */
     uint16_t ip_at; /* Where the IP header begins: ETH_LEN on Ethernet, else 0. */
     uint16_t iface;
+    uint16_t segment; /* As in la_packet. */
+    bool csum_partial;
     uint8_t data[];
 };
 

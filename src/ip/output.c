@@ -11,6 +11,8 @@
  * Identification: packets that may not be fragmented carry 0 (RFC 6864, 4.1); others a random one, as do fragments (RFC
  * 7739). The flow label is 0 (RFC 6437, 3 allows it).
  *
+ * A unit of several TCP segments fits if each of them does, and goes like a packet.
+ *
  * Bounds: queue_max packets in all queues. A datagram in fragments goes whole or not at all. */
 #include "ip/ip_state.h"
 
@@ -20,6 +22,7 @@ void ip_packet_init(struct ip_packet *p) {
     p->head_at = IP_HEAD_ROOM;
     p->nspans = 0;
     p->data_len = 0;
+    p->segment = 0;
 }
 
 uint8_t *ip_packet_prepend(struct ip_packet *p, size_t n) {
@@ -111,6 +114,8 @@ struct ip_queued *queue_packet(struct ip *ip, unsigned iface, size_t len) {
     packet->len = (uint32_t)(link + len);
     packet->ip_at = (uint16_t)link;
     packet->iface = (uint16_t)iface;
+    packet->segment = 0;
+    packet->csum_partial = false;
     return packet;
 }
 
@@ -162,6 +167,8 @@ bool ip_queue_next(struct ip *ip, int iface, struct la_packet *out) {
     ip->given = CONTAINER(first, struct ip_queued, link);
     out->iface = ip->given->iface;
     out->len = ip->given->len;
+    out->segment = ip->given->segment;
+    out->csum_partial = ip->given->csum_partial;
     out->nspans = 1;
     out->span[0] = (struct la_span){ip->given->data, ip->given->len};
     return true;
@@ -246,7 +253,15 @@ static int send_too_big(struct ip *ip, const struct ip_path *path, const struct 
 }
 
 static bool fits(const struct ip_path *path, const struct ip_packet *p) {
-    return header_len(path) + payload_len(p) <= path->mtu;
+    size_t payload = p->segment ? size_min(p->segment, p->data_len) : p->data_len;
+    return header_len(path) + head_len(p) + payload <= path->mtu;
+}
+
+/* Whether the device finishes the checksum. */
+static bool csum_partial(const struct ip *ip, const struct ip_path *path, const struct ip_meta *meta,
+                         const struct ip_packet *p) {
+    bool has = meta->proto == PROTO_TCP || meta->proto == PROTO_UDP;
+    return p->segment || (has && ip->ifaces[path->iface]->config.tx_csum_by_dev);
 }
 
 int ip_send(struct ip *ip, const struct ip_path *path, const struct ip_meta *meta, struct ip_packet *p) {
@@ -258,6 +273,7 @@ int ip_send(struct ip *ip, const struct ip_path *path, const struct ip_meta *met
     struct ip_queued *packet = queue_packet(ip, path->iface, header + payload);
     if (!packet) return -LA_ENOMEM;
     uint8_t *at = packet->data + packet->ip_at;
+    packet->csum_partial = csum_partial(ip, path, meta, p);
     header_write(ip, path, meta, payload, at);
     packet_copy(p, 0, at + header, payload);
     dispatch(ip, path, packet);
@@ -265,9 +281,11 @@ int ip_send(struct ip *ip, const struct ip_path *path, const struct ip_meta *met
 }
 
 /* Keeps a copy of a packet, IP header included, until its neighbour is known. */
-static void wait_by_copy(struct ip *ip, const struct ip_path *path, const struct ip_packet *p) {
+static void wait_by_copy(struct ip *ip, const struct ip_path *path, const struct ip_packet *p, bool partial) {
     struct ip_queued *packet = queue_packet(ip, path->iface, payload_len(p));
     if (!packet) return;
+    packet->segment = p->segment;
+    packet->csum_partial = partial;
     packet_copy(p, 0, packet->data + packet->ip_at, payload_len(p));
     neigh_wait(ip, path, packet);
 }
@@ -279,11 +297,13 @@ bool ip_output(struct ip *ip, const struct ip_path *path, const struct ip_meta *
         return false;
     }
     size_t payload = payload_len(p);
+    out->segment = p->segment;
+    out->csum_partial = csum_partial(ip, path, meta, p);
     header_write(ip, path, meta, payload, ip_packet_prepend(p, header_len(path)));
     if (is_ethernet(ip, path->iface)) {
         uint8_t mac[6];
         if (!neigh_mac(ip, path, mac)) {
-            wait_by_copy(ip, path, p);
+            wait_by_copy(ip, path, p, out->csum_partial);
             return false;
         }
         queue_eth(ip, path->iface, mac, addr_is4(&path->dst) ? ETH_IP4 : ETH_IP6, ip_packet_prepend(p, ETH_LEN));

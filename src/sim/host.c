@@ -88,7 +88,7 @@ static bool stack_make(struct sim_host *host) {
     struct sim_world *world = host->world;
     struct la_config config = {.alloc = sim_allocator(&host->memory), .profile = host->profile, .check = true};
     struct la_iface_config iface = {
-        .link = world->link, .mtu = world->mtu, .mac = {2, 0, 0, 0, 0, (uint8_t)host->index}};
+        .link = world->link, .mtu = world->mtu, .mac = {2, 0, 0, 0, 0, (uint8_t)host->index}, .gso_max = host->gso_max};
     for (unsigned i = 0; i < sizeof config.seed; i++) config.seed[i] = (uint8_t)sim_next(&world->random);
     config.trace_entries = TRACE;
     int rc = la_stack_create(&config, &host->stack);
@@ -205,23 +205,30 @@ static void digest(struct sim_world *world, const struct sim_packet *packet) {
     world->result->digest = sum;
 }
 
-/* Takes packets from the stack as fast as the device does. */
+/* One packet goes on its way. */
+static void send_packet(struct sim_host *host, const struct la_packet *pieces) {
+    struct sim_world *world = host->world;
+    const struct sim_config *config = world->config;
+    struct sim_packet *packet = sim_packet_new(host->index, pieces);
+    world->result->packets++;
+    digest(world, packet);
+    sim_say_packet(world, host->index, "out", packet->data, packet->len);
+    if (config->packet)
+        config->packet(config->ctx, world->now, host->index, world->link == LA_LINK_ETHERNET, packet->data,
+                       packet->len);
+    sim_forward(host->up, packet, world->now);
+}
+
+/* Takes packets from the stack as fast as the device does, which cuts units. */
 static bool send_out(struct sim_host *host) {
     struct sim_world *world = host->world;
     bool any = false;
-    struct la_packet pieces;
-    while (host->device_free <= world->now && la_output(host->stack, host->iface, &pieces, sim_host_now(host))) {
-        struct sim_packet *packet = sim_packet_new(host->index, &pieces);
-        const struct sim_config *config = world->config;
-        any = true;
-        world->result->packets++;
-        digest(world, packet);
-        sim_say_packet(world, host->index, "out", packet->data, packet->len);
-        if (config->packet)
-            config->packet(config->ctx, world->now, host->index, world->link == LA_LINK_ETHERNET, packet->data,
-                           packet->len);
+    struct la_packet unit, pieces;
+    while (host->device_free <= world->now && la_output(host->stack, host->iface, &unit, world->now)) {
+        struct la_cut cut = {0};
+        while (la_packet_cut(&unit, world->link, &cut, &pieces)) send_packet(host, &pieces);
         host->device_free = world->now + host->send_gap;
-        sim_forward(host->up, packet, world->now);
+        any = true;
     }
     return any;
 }

@@ -111,6 +111,7 @@ static void plan_host(struct sim_world *world, unsigned i) {
         if (sim_percent(random, 15))
             host->setting[k] = setting->first + (int)sim_below(random, (uint64_t)setting->values) * setting->step;
     }
+    host->gso_max = sim_percent(random, 40) ? (uint32_t)sim_between(random, 1, 70000) : 0;
     host->send_gap = sim_percent(random, 25) ? sim_below(random, 2 * LA_MS) : 0;
     host->clock = some_clock(random);
     host->clock_known = sim_percent(random, 50);

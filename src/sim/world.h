@@ -142,6 +142,7 @@ struct sim_host {
     la_time clock;             /* The resolution of its clock: it is told times rounded down to that. */
     bool clock_known;          /* The stack is told that, too. */
     struct sim_hostile *liar;  /* Hostile: between it and its way; NULL: it is honest. */
+    uint32_t gso_max;          /* The device cuts units of so many bytes; 0: it takes none. */
     la_time send_gap;          /* The device takes one packet in this time; 0: all at once. */
     la_time device_free;       /* When it takes the next. */
     struct sim_node *up;       /* Its way into the network … */

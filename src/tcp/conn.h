@@ -438,8 +438,12 @@ struct tcp_plan {
     uint16_t flags;
     bool silent;        /* A probe: sequence variables stay. */
     bool tlp;           /* A tail loss probe. */
-    struct sent *again; /* What is sent again, or NULL. */
+    struct sent *again; /* What is sent again, or NULL: the first of its records. */
+    uint32_t unit;      /* Payload of each segment of a unit that the device cuts; 0: it is one segment. */
 };
+static inline uint32_t tcp_plan_segments(const struct tcp_plan *plan) {
+    return plan->unit ? (plan->len + plan->unit - 1) / plan->unit : 1;
+}
 bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan);
 seq tcp_send_bare_seq(const struct tcp_conn *c);
 void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan);

@@ -145,13 +145,14 @@ static bool cwnd_used(const struct tcp_conn *c) {
     return e->cc.cwnd < e->cc.ssthresh && e->cc.cwnd < 2 * e->max_out;
 }
 
+/* What never fills its window, a conversation of small messages, costs no algorithm's state. */
 void tcp_cwnd_ack(struct tcp_conn *c, struct tcp_acked *a) {
     struct tcp_engine *e = &c->eng;
     struct cc *cc = &e->cc;
-    if (!e->cc_begun) begin(c);
+    if (!e->cc_begun && (cc->ops->control || cwnd_used(c))) begin(c);
     struct cc_now now = tcp_cc_now(c);
     a->rate.rtt_us = a->last_rtt_us ? a->last_rtt_us : a->last_sack_rtt_us;
-    if (cc->ops->measure && (a->popped || a->sacked)) cc->ops->measure(cc, &now, &a->rate);
+    if (e->cc_begun && cc->ops->measure && (a->popped || a->sacked)) cc->ops->measure(cc, &now, &a->rate);
     if (cc->ops->control) {
         now.random = env_random(c->tcp->env);
         cc->ops->control(cc, &now, &a->rate);

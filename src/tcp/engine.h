@@ -20,6 +20,7 @@
 
 struct tcp_conn;
 struct tcp_in;
+struct tcp_plan;
 
 /* What the retransmission timer will do. They exclude each other (RFC 8985, 7.2). */
 enum rexmit_kind {
@@ -186,6 +187,14 @@ void tcp_rate_sent(struct tcp_conn *c, struct sent *s);
 void tcp_rate_delivered(struct tcp_conn *c, struct sent *s, struct tcp_acked *a);
 void tcp_rate_finish(struct tcp_conn *c, struct tcp_acked *a);
 void tcp_rate_limited(struct tcp_conn *c);
+
+/* unit.c */
+/* How many segments Linux gives its device in one piece. */
+uint32_t tcp_unit_piece(const struct tcp_conn *c, uint32_t mss);
+/* Payload bytes at most that may go in one unit; `mss` where the device cuts nothing. */
+uint32_t tcp_unit_max(const struct tcp_conn *c, uint32_t mss);
+/* The planned repetition takes those with it that follow it and are lost, too. */
+void tcp_unit_again(struct tcp_conn *c, struct tcp_plan *plan);
 
 /* cwnd.c */
 void tcp_cwnd_init(struct tcp_conn *c);

@@ -1,6 +1,6 @@
 /* The only sender. Connections with marks wait in a list per interface; tcp_output takes the first, asks send.c what
- * may go, builds that one segment around the bytes in the send storage (no copy) and gives it to ip_output. Afterwards
- * the connection goes to the end of the list, so that all get their turn.
+ * may go, builds that one segment (or unit of several, for a device that cuts) around the bytes in the send storage (no
+ * copy) and gives it to ip_output. Afterwards the connection goes to the end of the list, so that all get their turn.
  *
  * Segments that belong to no connection object (RST, answers from records, SYN+ACK from the SYN cache) are built here
  * too and go through the IP layer's queue.
@@ -64,12 +64,12 @@ static uint16_t syn_window(struct tcp_conn *c) {
     return window;
 }
 
-/* The checksum over pseudo-header, header and payload; with an interface that fills it in, over the pseudo-header. */
+/* The checksum over pseudo-header, header and payload; where the device fills it in, over the pseudo-header. */
 static void finish_csum(struct tcp *tcp, const struct ip_path *path, struct ip_packet *p, uint8_t *header,
                         size_t hlen) {
     struct csum sum = {0, 0};
     wire_pseudo(&sum, &path->src, &path->dst, PROTO_TCP, (uint32_t)hlen + p->data_len);
-    if (ip_iface(tcp->ip, path->iface)->tx_csum_by_dev) {
+    if (p->segment || ip_iface(tcp->ip, path->iface)->tx_csum_by_dev) {
         put16(header + 16, csum_fold(&sum));
         return;
     }
@@ -85,7 +85,7 @@ static void put_header(struct tcp *tcp, const struct ip_path *path, struct ip_pa
     struct writer w = writer_of(header, hlen);
     tcp_build(&w, s, &tcp->params.layout);
     finish_csum(tcp, path, p, header, hlen);
-    env_count(tcp->env, LA_C_TCP_OUT);
+    env_count_many(tcp->env, LA_C_TCP_OUT, p->segment ? (p->data_len + p->segment - 1) / p->segment : 1);
     if (s->flags & TCP_RST) env_count(tcp->env, LA_C_TCP_OUT_RST);
 }
 
@@ -124,6 +124,7 @@ static bool build(struct tcp_conn *c, const struct tcp_plan *plan, struct la_pac
     struct ip_path path = full_path(c);
     struct ip_meta meta = meta_of(c, plan);
     ip_packet_init(&tcp->packet);
+    tcp->packet.segment = (uint16_t)plan->unit;
     put_payload(c, &tcp->packet, plan);
     fill_segment(c, plan, &s);
     put_header(tcp, &path, &tcp->packet, &s);

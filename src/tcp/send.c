@@ -60,7 +60,10 @@ static bool plan_lost(struct tcp_conn *c, struct tcp_plan *plan) {
         c->eng.held_back = true;
         return false;
     }
-    return plan_again(c, plan, s);
+    if (!plan_again(c, plan, s)) return false;
+    tcp_unit_again(c, plan);
+    if (plan->unit) plan->flags = data_flags(c, plan->seq, plan->len) & (uint16_t)~TCP_FIN;
+    return true;
 }
 
 /* RFC 9293, 3.8.6.1: one byte of new data into a window that is closed; when only the FIN is left, the FIN is the
@@ -107,17 +110,6 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left,
     return len >= c->max_snd_wnd / 2;
 }
 
-/* How many segments Linux gives its device in one piece: no more than half the congestion window, and what a millisecond
- * of the pace carries. */
-static uint32_t piece(const struct tcp_conn *c, uint32_t mss) {
-    uint32_t cwnd = c->eng.cc.cwnd, in_flight = tcp_in_flight(c), half = cwnd / 2 ? cwnd / 2 : 1;
-    uint64_t paced = c->eng.cc.pacing_rate / 1024 / mss;
-    if (half > cwnd - in_flight) half = cwnd - in_flight;
-    if (!c->eng.cc.pacing_rate) return half;
-    if (paced < c->tcp->params.burst_least) paced = c->tcp->params.burst_least;
-    return half < paced ? half : (uint32_t)paced;
-}
-
 /* Whether nothing can follow `len` bytes now, of `left` that wait and `may` that both windows allow; or nothing should,
  * because half the largest window that the peer ever had is full. */
 static bool ends_burst(const struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t may, uint32_t mss) {
@@ -127,14 +119,24 @@ static bool ends_burst(const struct tcp_conn *c, uint32_t len, uint32_t left, ui
     return next == 0 || (next < mss && !(next == left - len && c->is.nodelay));
 }
 
-/* PSH stands at the end of a piece of two segments or more. */
+/* PSH stands at the end of a piece of two segments or more. A unit is one. */
 static void note_burst(struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t may, uint16_t *flags) {
     uint32_t mss = tcp_send_mss(c);
     if (!c->tcp->params.psh_bursts) return;
-    if (!c->burst) c->piece = piece(c, mss);
-    bool ends = len < mss || *flags & TCP_PSH || c->piece < 2 || (c->burst && ends_burst(c, len, left, may, mss));
-    if (ends && c->burst) *flags |= TCP_PSH;
+    if (!c->burst) c->piece = tcp_unit_piece(c, mss);
+    bool ends = len != mss || *flags & TCP_PSH || c->piece < 2 || (c->burst && ends_burst(c, len, left, may, mss));
+    if (ends && (c->burst || len > mss)) *flags |= TCP_PSH;
     c->burst = ends ? 0 : c->burst + len;
+}
+
+/* A full segment may go: as many as the device cuts, and behind the last of all what is left. */
+static uint32_t widen(struct tcp_conn *c, uint32_t left, uint32_t may, uint32_t mss) {
+    uint32_t most = tcp_unit_max(c, mss);
+    if (may > left) may = left;
+    if (may > most) may = most;
+    uint32_t tail = may % mss;
+    if (tail && !(may == left && worth_sending(c, tail, tail, mss))) may -= tail;
+    return may > mss && sent_room(&c->eng.sent, c->tcp->env, (may + mss - 1) / mss) ? may : mss;
 }
 
 static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
@@ -145,12 +147,15 @@ static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
     bool fin_alone = left == 0 && c->is.fin_queued && (c->snd_wnd > 0 || seq_lt(c->snd_una, c->snd_nxt));
     bool go = (fin_alone || worth_sending(c, len, left, mss)) && sent_room(&c->eng.sent, c->tcp->env, 1);
     if (go) {
+        if (len == mss) len = widen(c, left, may, mss);
         uint16_t flags = data_flags(c, c->snd_nxt, len);
         note_burst(c, len, left, may, &flags);
-        return plan_is(plan, c->snd_nxt, len, flags, false);
+        plan_is(plan, c->snd_nxt, len, flags, false);
+        plan->unit = len > mss ? mss : 0;
+        return true;
     }
     c->burst = 0;
-    if (!left && !c->eng.held_back && c->eng.cc_begun) tcp_rate_limited(c);
+    if (!left && !c->eng.held_back && c->eng.delivered) tcp_rate_limited(c);
     bool waits = left > 0 || c->is.fin_queued;
     if (waits && seq_eq(c->snd_una, c->snd_nxt)) tcp_persist_start(c);
     return false;
@@ -244,27 +249,34 @@ static void syn_sent(struct tcp_conn *c, const struct tcp_plan *plan, seq end) {
     if (c->timer_at[LA_TIMER_RETRANSMIT] == LA_NEVER) tcp_timer_rexmit(c);
 }
 
-static void count_prr(struct tcp_conn *c) {
-    if (c->eng.phase == CC_CWR || c->eng.phase == CC_RECOVERY) c->eng.prr_out++;
+static void count_prr(struct tcp_conn *c, uint32_t segments) {
+    if (c->eng.phase == CC_CWR || c->eng.phase == CC_RECOVERY) c->eng.prr_out += segments;
 }
 
 /* The timeout counts from the latest transmission of the first segment. */
 static void sent_again(struct tcp_conn *c, const struct tcp_plan *plan) {
-    note_again(c);
-    tcp_score_sent_again(c, plan->again);
+    struct sent_queue *q = &c->eng.sent;
+    uint32_t first_at = (uint32_t)(plan->again - q->at) - q->first, n = tcp_plan_segments(plan);
+    for (uint32_t i = 0; i < n; i++) {
+        note_again(c);
+        tcp_score_sent_again(c, sent_at(q, first_at + i));
+    }
     tcp_pace_sent(c, plan->len);
-    count_prr(c);
+    count_prr(c, n);
     bool first = seq_eq(plan->seq, c->snd_una);
     if (first && !plan->tlp && c->eng.rexmit != REXMIT_REORDER) tcp_timer_rto(c);
 }
 
 static void sent_new(struct tcp_conn *c, const struct tcp_plan *plan, seq end) {
     bool first = c->eng.sent.count == 0;
-    tcp_score_sent(c, plan->seq, end);
+    uint32_t n = tcp_plan_segments(plan);
+    seq at = plan->seq;
+    for (uint32_t i = 1; i < n; i++, at = seq_add(at, plan->unit)) tcp_score_sent(c, at, seq_add(at, plan->unit));
+    tcp_score_sent(c, at, end);
     c->snd_nxt = end;
     c->snd_max = seq_max(c->snd_max, end);
     tcp_pace_sent(c, plan->len);
-    count_prr(c);
+    count_prr(c, n);
     if (!plan->tlp) tcp_timer_sent(c, first);
 }
 
@@ -288,7 +300,7 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     uint32_t space = plan->len + (syn ? 1 : 0) + (fin ? 1 : 0);
     seq end = seq_add(plan->seq, space);
     bool at_once = c->marks & MARK_ACK && c->bytes_in == 0 && !syn && !plan->again;
-    c->segs_out++;
+    c->segs_out += tcp_plan_segments(plan);
     if (plan->flags & TCP_ACK) {
         if (c->dupacks_owed && !space) c->dupacks_owed--;
         if (!c->dupacks_owed) c->marks &= (uint8_t)~MARK_ACK;
@@ -308,5 +320,5 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         if (plan->tlp) tlp_sent(c, plan);
         stop_probing(c);
     }
-    if (plan->len && plan->len < tcp_send_mss(c)) c->snd_small = seq_max(c->snd_small, end);
+    if (plan->len % tcp_send_mss(c)) c->snd_small = seq_max(c->snd_small, end);
 }

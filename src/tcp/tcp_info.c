@@ -4,7 +4,7 @@
 void tcp_tally_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
     struct tcp_tally *t = &c->tally;
     if (!plan->len) return;
-    t->data_segs_out++;
+    t->data_segs_out += tcp_plan_segments(plan);
     t->bytes_sent += plan->len;
     t->data_sent_at = tcp_clock_ms(c->tcp);
     if (seq_lt(plan->seq, c->snd_max)) t->bytes_again += plan->len;

@@ -542,8 +542,44 @@ static void wrong_text_is_told_where_and_why(void **state) {
     }
 }
 
+/* A unit of five segments of ten bytes, each named by its sequence number: 1, 11, 21, 31, 41. */
+static int send_unit(struct la_device *device) {
+    uint8_t bytes[1600];
+    struct la_segment s = seg(1, LA_ACK, 50);
+    struct la_packet unit = {.len = build(&s, bytes), .nspans = 1, .segment = 10, .csum_partial = true};
+    unit.span[0] = (struct la_span){bytes, unit.len};
+    return la_dev_send(device, &unit, 0);
+}
+
+static void rules_see_the_packets_of_a_unit(void **state) {
+    (void)state;
+    for (int in = 0; in < 2; in++) {
+        static const int64_t left[] = {1, 11, 31, 41, -LA_EAGAIN};
+        struct la_device *end[2], *fault;
+        struct la_fault_rule rule = {.action = LA_FAULT_DROP, .first = 3, .last = 3};
+        assert_int_equal(la_loop_open_offload(NULL, LA_LINK_IP, 1500, 8, end), 0);
+        assert_int_equal(la_fault_around(NULL, end[0], 1, &fault), 0);
+        assert_int_equal(la_dev_iface(fault).gso_max, la_dev_iface(end[0]).gso_max);
+        assert_int_equal(la_fault_add(fault, &rule), 0);
+        assert_int_equal(send_unit(in ? end[1] : fault), 0);
+        struct la_device *to = in ? fault : end[1];
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(recv_seq(to, 0), left[i]);
+            assert_false(to->segment || to->csum_done);
+        }
+        la_fault_clear(fault); /* Without rules nothing is cut. */
+        assert_int_equal(send_unit(in ? end[1] : fault), 0);
+        assert_int_equal(recv_seq(to, 0) % 100000, 1);
+        assert_int_equal(to->segment, 10);
+        assert_true(to->csum_done);
+        la_dev_close(fault);
+        la_dev_close(end[1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_see_the_packets_of_a_unit),
         cmocka_unit_test(the_counts_choose_which_of_the_matching),
         cmocka_unit_test(a_probability_is_met_and_a_seed_repeats_it),
         cmocka_unit_test(directions_match),

@@ -49,6 +49,28 @@ static void packets_arrive_in_order_at_the_other_end(void **state) {
     la_dev_close(end[1]);
 }
 
+static void an_offloading_wire_passes_units_as_they_are(void **state) {
+    (void)state;
+    static const uint8_t bytes[9000] = {1, 2, 3};
+    struct la_device *end[2];
+    struct la_span got;
+    struct la_packet unit = {.len = sizeof bytes, .nspans = 1, .segment = 1000, .csum_partial = true};
+    unit.span[0] = (struct la_span){bytes, sizeof bytes};
+    assert_int_equal(la_loop_open_offload(NULL, LA_LINK_IP, 1500, 4, end), 0);
+    struct la_iface_config iface = la_dev_iface(end[0]);
+    assert_true(iface.gso_max > 60000 && iface.tx_csum_by_dev && iface.mtu == 1500);
+    assert_int_equal(la_dev_send(end[0], &unit, 0), 0);
+    assert_int_equal(send_text(end[0], "plain"), 0);
+    assert_int_equal(la_dev_recv(end[1], &got, 0), 0);
+    assert_int_equal(got.len, sizeof bytes);
+    assert_int_equal(end[1]->segment, 1000);
+    assert_true(end[1]->csum_done);
+    expect_text(end[1], "plain");
+    assert_false(end[1]->segment || end[1]->csum_done);
+    la_dev_close(end[0]);
+    la_dev_close(end[1]);
+}
+
 static void a_full_wire_pushes_back_and_takes_nothing(void **state) {
     (void)state;
     struct la_device *end[2];
@@ -128,9 +150,10 @@ struct host {
     la_sock sock;
 };
 
-static void host_make(struct host *host, struct la_device *device, uint8_t number) {
+static void host_make(struct host *host, struct la_device *device, uint8_t number, uint32_t gso_max) {
     struct la_config config = {.alloc = la_host_allocator(), .seed = {number}, .check = true};
-    struct la_iface_config iface = {.link = LA_LINK_IP, .mtu = device->mtu};
+    struct la_iface_config iface = la_dev_iface(device);
+    iface.gso_max = gso_max;
     struct la_addr addr = la_addr4(10, 0, 0, number);
     host->device = device;
     host->sock = -1;
@@ -179,18 +202,16 @@ static void read_some(struct host *host, size_t *received, la_time now) {
     }
 }
 
-static void a_transfer_over_a_wire_of_one_packet_loses_nothing(void **state) {
-    (void)state;
-    struct la_device *end[2];
+/* Over the wire `end`; the client's stack makes units of so many bytes. */
+static void transfer(struct la_device *end[2], uint32_t gso_max) {
     struct host client, server;
     struct la_endpoint to = {la_addr4(10, 0, 0, 2), 80, 0};
     size_t sent = 0, received = 0;
     la_time now = LA_SECOND;
     bool was_full = false;
 
-    assert_int_equal(la_loop_open(NULL, LA_LINK_IP, 1500, 1, end), 0);
-    host_make(&client, end[0], 1);
-    host_make(&server, end[1], 2);
+    host_make(&client, end[0], 1, gso_max);
+    host_make(&server, end[1], 2, 0);
     la_sock listener = la_socket(server.stack, LA_AF_INET, LA_SOCK_STREAM);
     assert_int_equal(la_bind(server.stack, listener, &to), 0);
     assert_int_equal(la_listen(server.stack, listener, 1), 0);
@@ -210,19 +231,46 @@ static void a_transfer_over_a_wire_of_one_packet_loses_nothing(void **state) {
     assert_int_equal(received, TRANSFER);
     assert_int_equal(info.retransmits, 0);
     assert_true(was_full);
+    assert_int_equal(la_dropped(server.stack, LA_D_TCP_CSUM), 0);
+    uint64_t most = gso_max ? TRANSFER / 3000 : TRANSFER / 1400;
+    assert_true(la_counter(client.stack, LA_C_OUT_PACKETS) < most + 50);
     assert_true(client.device->lost == 0 && server.device->lost == 0);
     host_end(&client);
     host_end(&server);
 }
 
+static void a_transfer_over_a_wire_of_one_packet_loses_nothing(void **state) {
+    (void)state;
+    struct la_device *end[2];
+    assert_int_equal(la_loop_open(NULL, LA_LINK_IP, 1500, 1, end), 0);
+    transfer(end, 0);
+}
+
+static void units_are_cut_for_a_device_that_takes_none(void **state) {
+    (void)state;
+    struct la_device *end[2];
+    assert_int_equal(la_loop_open(NULL, LA_LINK_IP, 1500, 1, end), 0);
+    transfer(end, 20000);
+}
+
+static void units_cross_a_wire_that_takes_them(void **state) {
+    (void)state;
+    struct la_device *end[2];
+    assert_int_equal(la_loop_open_offload(NULL, LA_LINK_IP, 1500, 1, end), 0);
+    transfer(end, la_dev_iface(end[0]).gso_max);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_arrive_in_order_at_the_other_end),
+        cmocka_unit_test(an_offloading_wire_passes_units_as_they_are),
         cmocka_unit_test(a_full_wire_pushes_back_and_takes_nothing),
         cmocka_unit_test(a_packet_larger_than_the_mtu_is_refused),
         cmocka_unit_test(a_closed_end_is_told_to_the_other_after_the_last_packet),
         cmocka_unit_test(no_failed_allocation_leaks),
         cmocka_unit_test(a_transfer_over_a_wire_of_one_packet_loses_nothing),
+        cmocka_unit_test(units_are_cut_for_a_device_that_takes_none),
+        cmocka_unit_test(units_cross_a_wire_that_takes_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
