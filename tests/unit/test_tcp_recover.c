@@ -370,6 +370,26 @@ static void a_segment_that_cannot_be_cut_waits_for_the_timeout(void **state) {
     ACKS(4);
 }
 
+/* No memory for any record: data goes as the persist timer's probes, which need none, until there is some. */
+static void without_memory_for_records_data_still_goes(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 10);
+    en_give(c, 3);
+    u->own->fail_at = u->own->asked + 1;
+    u->own->fail_on = true;
+    en_expect(u, c, "");
+    assert_true(c->timer_at[LA_TIMER_PERSIST] != LA_NEVER);
+    tu_pass(u, 2 * LA_SECOND);
+    en_expect(u, c, "0+");
+    ACKS(1);
+    u->own->fail_on = false;
+    u->own->fail_at = 0;
+    tcp_mark(c, MARK_SEND);
+    en_expect(u, c, "1+ 2+");
+    ACKS(3);
+    assert_int_equal(c->eng.sent.count, 0);
+}
+
 /* --- Whatever comes --- */
 
 /* 2.2 GB without a loss, in large segments; where the stream stands then. */
@@ -480,6 +500,7 @@ int main(void) {
         TU_TEST(a_smaller_mtu_resends_without_a_reduction),
         TU_TEST(a_smaller_mtu_in_the_middle_of_recovery),
         TU_TEST(a_segment_that_cannot_be_cut_waits_for_the_timeout),
+        TU_TEST(without_memory_for_records_data_still_goes),
         TU_TEST(a_loss_is_repaired_after_two_four_and_six_gigabytes),
         TU_TEST(random_acks_without_sack_never_break_the_counts),
     };
