@@ -64,7 +64,8 @@ bool tcp_undo_dsack(struct tcp_conn *c) {
 bool tcp_undo_partial(struct tcp_conn *c, const struct tcp_acked *a) {
     struct tcp_engine *e = &c->eng;
     if (!e->undo_armed || !delayed(c)) return false;
-    if (c->is.sack_on) tcp_reordering_seen(c, a->prior_una, e->fack);
+    /* Without SACK, what overtook it are the duplicates. */
+    tcp_reordering_seen(c, a->prior_una, c->is.sack_on ? e->fack : seq_add(a->ack, e->sacked_out * tcp_send_mss(c)));
     /* Repetitions are still out: their ACKs will tell more. */
     if (e->again_out) return true;
     e->again_stamped = false;
