@@ -163,33 +163,30 @@ static void frame(struct canvas *canvas, const struct canvas_box *box) {
 
 /* --- The congestion window --- */
 
-/* ssthresh begins at "as much as may be", which is not drawn. */
+/* "As much as may be", with which ssthresh begins and to which an undo leads back, is not drawn. */
 static bool shows_ssthresh(const struct plot_window *window, uint32_t most_cwnd) {
     return window->ssthresh <= most_cwnd + most_cwnd / 2;
 }
 
 static void panel_line(struct canvas *canvas, uint32_t top, bool ssthresh, uint32_t most_cwnd) {
     const struct canvas_box *panel = &canvas->panel;
-    bool open = false;
+    bool begun = false, down = false; /* The path; the pen. */
     for (size_t i = 0; i < canvas->plot->nwindows; i++) {
         const struct plot_window *window = &canvas->plot->window[i];
         bool before = i + 1 < canvas->plot->nwindows && window[1].at <= canvas->from; /* Another is in force there. */
-        if (before || window->at > canvas->to || (ssthresh && !shows_ssthresh(window, most_cwnd))) continue;
+        bool shown = !ssthresh || shows_ssthresh(window, most_cwnd);
+        if (before || window->at > canvas->to || (!shown && !down)) continue;
         uint64_t value = ssthresh ? window->ssthresh : window->cwnd;
         int x = canvas_x(canvas, window->at > canvas->from ? window->at : canvas->from);
-        int y = panel->y + panel->height - (int)(value * (uint64_t)panel->height / top);
-        if (!open) {
-            say(canvas->out, "<path class=\"%s\" d=\"", ssthresh ? "q2" : "q");
-            svg_step(canvas->out, 'M', x, y);
-        } else {
-            svg_step(canvas->out, 'H', x, 0);
-            svg_step(canvas->out, 'V', y, 0);
-        }
-        open = true;
+        int y = panel->y + panel->height - (int)((shown ? value : 0) * (uint64_t)panel->height / top);
+        if (!begun) say(canvas->out, "<path class=\"%s\" d=\"", ssthresh ? "q2" : "q");
+        svg_step(canvas->out, down ? 'H' : 'M', x, y);
+        if (down && shown) svg_step(canvas->out, 'V', y, 0);
+        begun = true;
+        down = shown;
     }
-    if (!open) return;
-    svg_step(canvas->out, 'H', panel->x + panel->width, 0);
-    say(canvas->out, "\"/>\n");
+    if (down) svg_step(canvas->out, 'H', panel->x + panel->width, 0);
+    if (begun) say(canvas->out, "\"/>\n");
 }
 
 static void draw_panel(struct canvas *canvas) {
