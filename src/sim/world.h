@@ -17,7 +17,7 @@ enum {
     SIM_CONNS = 8,
     SIM_LISTENERS = 2, /* IPv4, IPv6. */
     SIM_PORT = 80,
-    SIM_SETTINGS = 36,
+    SIM_SETTINGS = 39,
     SIM_CHUNK_MAX = 17000,
     SIM_FAKE = 0xff,      /* XORed to bytes: another content, which an end that is `tainted` may read; … */
     SIM_FAKE_LATE = 0x55, /* … one that nobody may ever read. */
