@@ -43,8 +43,8 @@ enum accecn_seen { ACCECN_SEEN_NONE, ACCECN_SEEN_EMPTY, ACCECN_SEEN_COUNTERS };
 /* The byte counters, by codepoint - 1. */
 enum accecn_counter { ACCECN_E1B, ACCECN_E0B, ACCECN_CEB, ACCECN_COUNTERS };
 
-/* One connection in the mode of Accurate ECN. Counters begin at 0 here; what they begin at on the wire (RFC 9768, 3.2.1)
- * is added there. */
+/* One connection in the mode of Accurate ECN. Counters begin at 0 here; what they begin at on the wire (RFC
+ * 9768, 3.2.1) is added there. */
 struct tcp_accecn {
     /* As receiver of data: what came … */
     uint32_t received[ACCECN_COUNTERS]; /* bytes */

@@ -26,7 +26,7 @@ static void packets_and_bytes_are_counted(void **state) {
     arrive(c, ECN_ECT0, 100, 0);
     arrive(c, ECN_ECT1, 10, 0);
     arrive(c, ECN_CE, 1000, 0);
-    arrive(c, ECN_CE, 0, 0);      /* Bare ACKs count as packets. */
+    arrive(c, ECN_CE, 0, 0);       /* Bare ACKs count as packets. */
     arrive(c, ECN_CE, 2500, 1000); /* Merged by the device: three. */
     arrive(c, ECN_NOT_ECT, 7, 0);
     assert_int_equal(c->accecn->received_ce, 5);
