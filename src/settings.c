@@ -108,8 +108,8 @@ static const char *const profile_names[NPROFILES] = {"linux", "freebsd", "rfc"};
 
 /* The option layouts that settings name by number. */
 static const struct tcp_option_layout layouts[] = {
-    {{TCPOPT_MSS, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_WSCALE, TCPOPT_SACK, TCPOPT_FASTOPEN}, false},
-    {{TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_SACK, TCPOPT_FASTOPEN}, true},
+    {{TCPOPT_MSS, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_WSCALE, TCPOPT_SACK, TCPOPT_FASTOPEN}, false},
+    {{TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_SACK, TCPOPT_FASTOPEN}, true},
 };
 
 struct row {
@@ -164,10 +164,21 @@ static const struct row rows[] = {
         "How long a handshake may take; 0 leaves it to the retransmissions.")
     TCP(syn_drop_options, UNIT_BOOL, "net.inet.tcp.rexmit_drop_options", 0, 1, 0, 0, 0,
         "From the third retransmission on, a SYN has no option but MSS.")
-    TCP(ecn, UNIT_COUNT, "net.ipv4.tcp_ecn", 0, 2, ECN_ACCEPT, ECN_ACCEPT, ECN_ACCEPT,
-        "Explicit congestion notification (RFC 3168): off (0), asked for and agreed to (1), agreed to (2).")
+    TCP(ecn, UNIT_COUNT, "net.ipv4.tcp_ecn", 0, 5, ECN_ACCEPT, ECN_ACCEPT, ECN_ACCEPT,
+        "Explicit congestion notification (RFC 3168; Accurate ECN is RFC 9768): off (0), asked for and agreed to (1), "
+        "agreed to (2); Accurate ECN agreed to, and Accurate ECN (3), RFC 3168 (4) or nothing (5) asked for.")
     TCP(ecn_syn_retries, UNIT_COUNT, "net.inet.tcp.ecn.maxretries", 0, 127, 0, 1, 0,
-        "Retransmissions of a SYN that still ask for ECN.")
+        "Retransmissions of a SYN that still ask for ECN; for Accurate ECN one at least.")
+    TCP(ecn_fallback, UNIT_BOOL, "net.ipv4.tcp_ecn_fallback", 0, 1, 1, 1, 1,
+        "SYNs and SYN+ACKs that were lost too often go again without ECN (RFC 3168, 6.1.1.1).")
+    TCP(ecn_option, UNIT_COUNT, "net.ipv4.tcp_ecn_option", 0, 3, ECN_OPTION_WHENEVER, ECN_OPTION_WHENEVER,
+        ECN_OPTION_WHENEVER,
+        "Accurate ECN's option: never (0), as seldom as RFC 9768 lets it (1), with every ACK that has news (2), even where "
+        "it seems to get lost (3).")
+    TCP(ecn_option_beacon, UNIT_COUNT, "net.ipv4.tcp_ecn_option_beacon", 0, 255, 3, 3, 3,
+        "With tcp_ecn_option 2 and more, ACKs without news have it too, so many times a round trip; 0: they have not.")
+    TCP(accecn_full, UNIT_BOOL, "lastack.tcp_accecn_full", 0, 1, 1, 0, 0,
+        "Accurate ECN's option has all counters where there is room (Linux) rather than those that ever changed.")
     TCP(syn_cache_max, UNIT_COUNT, "net.ipv4.tcp_max_syn_backlog", 1, 1 << 24, 4096, 15360, 4096,
         "Embryonic connections at most for each listener.")
     TCP(syncookies, UNIT_COUNT, "net.ipv4.tcp_syncookies", 0, 2, 1, 1, 1,
@@ -365,18 +376,7 @@ static const struct alias aliases[] = {
 static const struct refusal {
     const char *name, *why;
 } refusals[] = {
-    {"net.ipv4.tcp_tw_recycle",
-     "It compares timestamps per address, and clients behind one NAT share an address: their SYNs were dropped at "
-     "random. "
-     "Linux removed it in 4.12. Timestamps already let a newer SYN take over a tuple in TIME_WAIT (RFC 6191); outgoing "
-     "connections have tcp_tw_reuse."},
-    {"net.inet.tcp.nolocaltimewait", "Without TIME_WAIT an old duplicate can reach a new connection, on a local path "
-                                     "too. A record costs tens of bytes; "
-                                     "net.inet.tcp.msl makes them shorter for those who know their network."},
-    {"net.ipv4.tcp_mem",
-     "It counts pages of the host's memory. Here lastack.tcp_mem_low, lastack.tcp_mem_pressure and lastack.tcp_mem_max "
-     "are its three marks, in percent of the memory that the stack was given."},
-    {"TcpNumConnections", "There is no such bound: the stack's memory budget decides how many connections fit."},
+#include "settings_refusals.def"
 };
 
 /* In each pair the first may not be greater than the second. Chains are listed from the bottom up. */

@@ -95,7 +95,10 @@ struct la_conn_info {
     uint32_t snd_una, snd_nxt, snd_wnd, rcv_nxt, rcv_wnd, iss, irs;
     uint32_t cwnd, ssthresh, mss;       /* bytes */
     bool timestamps, sack, wscale, ecn; /* What both ends agreed on. */
+    bool accecn;                        /* … and ecn is Accurate ECN (RFC 9768). */
     uint8_t snd_wscale, rcv_wscale;
+    uint32_t delivered_ce; /* Segments that the peer got marked (CE), or that it acknowledged with ECE (RFC 3168). */
+    uint32_t received_ce;  /* Marked packets from the peer, with Accurate ECN. */
     bool deferred;                /* In SYN_SENT, and the SYN waits for the first data (LA_TCP_FASTOPEN_CONNECT). */
     bool syn_data;                /* Data went with the SYN, ours or the peer's, and was taken. */
     bool fastopen_child;          /* Made by a SYN with a Fast Open cookie. */

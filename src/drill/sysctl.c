@@ -64,7 +64,6 @@ static const char room[] = "A bound on buffers; the settings for TCP's own buffe
 static const char follows_profile[] = "The stack has one way, that of its profile.";
 static const char no_black_hole[] = "The stack does not probe for path MTU black holes.";
 static const char fastopen_key[] = "net.ipv4.tcp_fastopen_key";
-static const char ecn[] = "The stack has RFC 3168 only; its one switch is tcp_ecn.";
 static const char old_linux[] = "Linux has dropped this itself; scripts set it for older kernels.";
 
 static const struct kept kept[] = {
@@ -100,9 +99,6 @@ static const struct kept kept[] = {
     {"net.ipv4.tcp_pacing_ca_ratio", KEPT_NUMBER, "120", sends_at_once, NULL},
     {"net.ipv4.tcp_no_metrics_save", KEPT_NUMBER, "0", no_metrics, NULL},
     {"net.ipv4.tcp_no_ssthresh_metrics_save", KEPT_NUMBER, "1", no_metrics, NULL},
-    {"net.ipv4.tcp_ecn_fallback", KEPT_NUMBER, "1", ecn, NULL},
-    {"net.ipv4.tcp_ecn_option", KEPT_NUMBER, "2", ecn, NULL},
-    {"net.ipv4.tcp_ecn_option_beacon", KEPT_NUMBER, "3", ecn, NULL},
     {fastopen_key, KEPT_KEY, "00000000-00000000-00000000-00000000", "The stack has it, too.", NULL},
     {"net.ipv4.tcp_mtu_probing", KEPT_NUMBER, "0", no_black_hole, NULL},
     {"net.ipv4.tcp_base_mss", KEPT_NUMBER, "1024", no_black_hole, NULL},

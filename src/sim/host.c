@@ -11,6 +11,7 @@
 #include "world.h"
 
 const struct sim_setting sim_settings[SIM_SETTINGS] = {
+    {"net.ipv4.tcp_ecn", 0, 6, 1},
     {"net.ipv4.tcp_timestamps", 0, 2, 1},
     {"net.ipv4.tcp_sack", 0, 2, 1},
     {"net.ipv4.tcp_dsack", 0, 2, 1},
@@ -19,7 +20,9 @@ const struct sim_setting sim_settings[SIM_SETTINGS] = {
     {"net.ipv4.tcp_tw_reuse", 0, 2, 1},
     {"net.ipv4.tcp_rfc1337", 0, 2, 1},
     {"net.ipv4.tcp_moderate_rcvbuf", 0, 2, 1},
-    {"net.ipv4.tcp_ecn", 0, 3, 1},
+    {"net.ipv4.tcp_ecn_fallback", 0, 2, 1},
+    {"net.ipv4.tcp_ecn_option", 0, 4, 1},
+    {"lastack.tcp_accecn_full", 0, 2, 1},
     {"net.ipv4.tcp_invalid_ratelimit", 0, 3, 500},
     {"net.inet.tcp.ecn.maxretries", 0, 3, 1},
     {"net.inet.tcp.rexmit_drop_options", 0, 2, 1},

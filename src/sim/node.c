@@ -149,18 +149,41 @@ static bool corrupt(struct chaos *chaos, struct sim_packet *packet) {
     return true;
 }
 
-/* ECT(0) becomes CE. In IPv4 the header's checksum follows (RFC 1624): the first word has grown by one. */
-static void mark(const struct chaos *chaos, struct sim_packet *packet) {
-    size_t ip = chaos->config.link == LA_LINK_ETHERNET ? 14 : 0;
-    uint8_t *p = packet->data + ip;
-    if (packet->len < ip + 20) return;
-    if (p[0] >> 4 == 6 && (p[1] >> 4 & 3) == 2) p[1] |= 0x10;
-    if (p[0] >> 4 != 4 || (p[1] & 3) != 2) return;
-    p[1] |= 1;
-    unsigned sum = (unsigned)p[10] << 8 | p[11];
-    sum = sum ? sum - 1 : 0xfffe;
+enum { NOT_ECT = 0, ECT0 = 2, CE = 3 };
+
+/* The codepoint of ECN, or -1: no IP. */
+static int codepoint(const struct chaos *chaos, const struct sim_packet *packet) {
+    const uint8_t *p = packet->data + (chaos->config.link == LA_LINK_ETHERNET ? 14 : 0);
+    if (packet->data + packet->len < p + 20) return -1;
+    if (p[0] >> 4 == 4) return p[1] & 3;
+    return p[0] >> 4 == 6 ? p[1] >> 4 & 3 : -1;
+}
+
+/* Another one. In IPv4 the header's checksum follows (RFC 1624): the first word has changed by the difference. */
+static void set_codepoint(const struct chaos *chaos, struct sim_packet *packet, int to) {
+    uint8_t *p = packet->data + (chaos->config.link == LA_LINK_ETHERNET ? 14 : 0);
+    int from = codepoint(chaos, packet);
+    if (p[0] >> 4 == 6) {
+        p[1] = (uint8_t)((p[1] & 0xcf) | to << 4);
+        return;
+    }
+    p[1] = (uint8_t)((p[1] & 0xfc) | to);
+    int sum = (p[10] << 8 | p[11]) - (to - from);
+    if (sum < 0) sum += 0xffff;
+    if (sum > 0xffff) sum -= 0xffff;
     p[10] = (uint8_t)(sum >> 8);
     p[11] = (uint8_t)sum;
+}
+
+/* What may be marked is, now and then; and what the line itself does to codepoints. */
+static void mark(struct chaos *chaos, struct sim_packet *packet, bool healed) {
+    const struct sim_chaos_config *config = &chaos->config;
+    int at = codepoint(chaos, packet);
+    if (at < 0) return;
+    if (at == ECT0 && !healed && sim_ppm(&chaos->random, config->mark_ppm)) set_codepoint(chaos, packet, CE);
+    if (config->ecn == SIM_ECN_BLEACHED && at != NOT_ECT) set_codepoint(chaos, packet, NOT_ECT);
+    if (config->ecn == SIM_ECN_PAINTED && at == NOT_ECT) set_codepoint(chaos, packet, ECT0);
+    if (config->ecn == SIM_ECN_ALL_MARKED) set_codepoint(chaos, packet, CE);
 }
 
 static void chaos_forward(struct sim_node *node, struct sim_packet *packet, la_time now) {
@@ -177,7 +200,7 @@ static void chaos_forward(struct sim_node *node, struct sim_packet *packet, la_t
         hear(&chaos->ear, packet, "duplicated", now);
         sim_forward(node->next, sim_packet_copy(packet), now);
     }
-    if (!healed && sim_ppm(&chaos->random, config->mark_ppm)) mark(chaos, packet);
+    mark(chaos, packet, healed);
     if (!healed && sim_ppm(&chaos->random, config->corrupt_ppm)) {
         if (corrupt(chaos, packet)) hear(&chaos->ear, packet, "corrupted", now);
     }

@@ -41,11 +41,15 @@ struct sim_ear {
     void *ctx;
 };
 
+/* What a line does to the codepoints of ECN, for ever. */
+enum sim_ecn { SIM_ECN_KEPT, SIM_ECN_BLEACHED, SIM_ECN_PAINTED, SIM_ECN_ALL_MARKED };
+
 /* Loses, duplicates, corrupts, and marks what may be marked as having met congestion (RFC 3168), each packet for
  * itself, until it heals; loses everything during the outage. */
 struct sim_chaos_config {
     enum la_link link;
     uint32_t loss_ppm, duplicate_ppm, corrupt_ppm, mark_ppm;
+    uint8_t ecn; /* enum sim_ecn */
     la_time outage_from, outage_to;
     la_time heal_at;
 };

@@ -48,6 +48,7 @@ static void plan_way(struct sim_host *host, const struct sim_ear *ear) {
         chaos.duplicate_ppm = some_ppm(random, 50, 100000);
         chaos.corrupt_ppm = some_ppm(random, 50, 50000);
         chaos.mark_ppm = some_ppm(random, 50, 200000);
+        if (sim_percent(random, 15)) chaos.ecn = (uint8_t)sim_between(random, SIM_ECN_BLEACHED, SIM_ECN_ALL_MARKED);
         jitter.reorder_ppm = some_ppm(random, 60, 300000);
         jitter.most = 1 + sim_skewed(random, 300 * LA_MS);
         if (sim_percent(random, 10)) {
@@ -111,6 +112,7 @@ static void plan_host(struct sim_world *world, unsigned i) {
         if (sim_percent(random, 15))
             host->setting[k] = setting->first + (int)sim_below(random, (uint64_t)setting->values) * setting->step;
     }
+    if (world->accurate_ecn) host->setting[SIM_SETTING_ECN] = 3;
     host->gso_max = sim_percent(random, 40) ? (uint32_t)sim_between(random, 1, 70000) : 0;
     host->send_gap = sim_percent(random, 25) ? sim_below(random, 2 * LA_MS) : 0;
     host->clock = some_clock(random);
@@ -236,6 +238,7 @@ void sim_plan_world(struct sim_world *world) {
     world->limit = world->start + 6 * 3600 * LA_SECOND;
     world->link = sim_percent(random, 25) ? LA_LINK_ETHERNET : LA_LINK_IP;
     world->mtu = mtus[sim_below(random, sizeof mtus / sizeof *mtus)];
+    world->accurate_ecn = sim_percent(random, 25);
     world->nhosts = sim_percent(random, 25) ? 3 : 2;
     world->nconns = (unsigned)sim_between(random, 1, SIM_CONNS - 2);
     for (unsigned i = 0; i < world->nhosts; i++) plan_host(world, i);

@@ -17,7 +17,8 @@ enum {
     SIM_CONNS = 8,
     SIM_LISTENERS = 2, /* IPv4, IPv6. */
     SIM_PORT = 80,
-    SIM_SETTINGS = 36,
+    SIM_SETTING_ECN = 0, /* Where net.ipv4.tcp_ecn is. */
+    SIM_SETTINGS = 39,
     SIM_CHUNK_MAX = 17000,
     SIM_FAKE = 0xff,      /* XORed to bytes: another content, which an end that is `tainted` may read; … */
     SIM_FAKE_LATE = 0x55, /* … one that nobody may ever read. */
@@ -165,6 +166,7 @@ struct sim_world {
     bool cut;          /* That has happened: nobody answers for anything but memory. */
     bool outage;
     bool hostile; /* One of the hosts is. */
+    bool accurate_ecn; /* All hosts ask for it. */
     unsigned nhosts, nconns;
     struct sim_host host[SIM_HOSTS];
     struct sim_conn conn[SIM_CONNS];

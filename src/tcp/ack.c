@@ -117,8 +117,7 @@ static struct tcp_acked begin(const struct tcp_conn *c, const struct tcp_in *in)
                               .prior_in_flight = tcp_in_flight(c),
                               .prior_delivered = e->delivered,
                               .prior_lost = e->lost,
-                              .plain = !in->seg.data.len && !(in->seg.flags & TCP_FIN),
-                              .ece = tcp_ecn_echoed(c, in)};
+                              .plain = !in->seg.data.len && !(in->seg.flags & TCP_FIN)};
 }
 
 /* The retransmission timer begins anew when SND.UNA moves, and when what was sent after the first segment is SACKed:
@@ -130,9 +129,14 @@ static void timers(struct tcp_conn *c, const struct tcp_acked *a) {
     if (a->advanced || later_sacked) tcp_timer_rexmit(c);
 }
 
+uint32_t tcp_acked_segments(const struct tcp_conn *c, const struct tcp_acked *a) {
+    return c->is.sack_on ? c->eng.delivered - a->prior_delivered : a->popped;
+}
+
 /* The engine's part, once the records know what the ACK says. */
 static void engine(struct tcp_conn *c, const struct tcp_in *in, struct tcp_acked *a) {
     bool measured = measure(c, in, a);
+    a->ece = tcp_ecn_echoed(c, in, a);
     if (a->advanced && !measured) tcp_rtt_keep_backoff(c);
     if (a->advanced) c->backoff = 0;
     tcp_rack_window(c, a);

@@ -42,6 +42,7 @@ struct cc_now {
     uint32_t in_flight;  /* Segments in the network, as far as is known. */
     uint32_t delivered;  /* Segments acknowledged or SACKed, ever. */
     uint32_t lost;       /* Segments marked lost, ever. */
+    uint32_t delivered_ce; /* Of those delivered, segments that were marked (CE), as far as the peer tells. */
     seq snd_una, snd_nxt;
     uint8_t phase;         /* enum cc_phase */
     uint8_t hystart;       /* enum cc_hystart */
@@ -63,7 +64,8 @@ struct cc_ack {
     uint32_t tx_in_flight;     /* In flight right after it was sent. */
     uint32_t tx_lost;          /* cc_now.lost when it was sent. */
     bool app_limited;          /* The sender had nothing more to send then: the rate is a lower bound. */
-    bool ece;                  /* The ACK echoes congestion. */
+    bool ece;                  /* The ACK echoes congestion, for the first time in a round trip. */
+    uint32_t ce;               /* Segments newly known to have been marked; only Accurate ECN (RFC 9768) tells. */
 };
 
 struct cc_ops;

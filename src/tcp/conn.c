@@ -43,6 +43,7 @@ void tcp_conn_free(struct tcp_conn *c) {
     tcp_score_clear(c);
     tcp_cwnd_free(c);
     tcp_fastopen_options_free(c);
+    tcp_accecn_free(c);
     tcp->count[c->is.detached ? LA_CLOSED : c->state]--;
     pool_put(&tcp->conns, tcp_conn_index(c));
 }

@@ -15,6 +15,7 @@
 #include "base/seq.h"
 #include "base/table.h"
 #include "base/wheel.h"
+#include "tcp/ecn.h"
 #include "tcp/engine.h"
 #include "tcp/tcp.h"
 #include "wire/tcp.h"
@@ -53,8 +54,9 @@ struct tcp_flags_conn {
     unsigned released : 1;     /* The handle dies with the LA_EV_CLOSED event. */
     unsigned ts_on : 1, sack_on : 1, wscale_on : 1;
     unsigned noopt : 1;       /* TCP_NOOPT: no option is offered, and none taken. */
-    unsigned ecn_asked : 1;   /* Our SYN asked for ECN (RFC 3168, 6.1.1) … */
-    unsigned ecn_on : 1;      /* … and both agree. */
+    unsigned ecn_asked : 1;   /* Our SYN asked for ECN (RFC 3168, 6.1.1), … */
+    unsigned ecn_accurate : 1; /* … for Accurate ECN (RFC 9768, 3.1.1). */
+    unsigned ecn_on : 1;      /* Both agree on RFC 3168. */
     unsigned ecn_echo : 1;    /* CE came: ACKs carry ECE until CWR comes. */
     unsigned ecn_reduced : 1; /* The next new data carries CWR. */
     unsigned dsack : 1;       /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
@@ -171,6 +173,7 @@ struct tcp_conn {
     /* Round trip and congestion. */
     struct tcp_engine eng;
     seq ecn_recover;                     /* One reduction for what was sent before it (RFC 3168, 6.1.2). */
+    struct tcp_accecn *accecn;           /* NULL: Accurate ECN was not agreed on. */
     uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet. */
     uint32_t mdev_us, mdev_max_us;       /* Linux's estimator: rttvar_us is the largest of a round trip. */
     seq rtt_seq;                         /* … which ends when this is acknowledged. */
@@ -475,21 +478,6 @@ void tcp_info_fill(const struct tcp_conn *c, struct la_tcp_info *info);
 void tcp_tally_sent(struct tcp_conn *c, const struct tcp_plan *plan);
 void tcp_tally_received(struct tcp_conn *c, const struct tcp_seg *s);
 void tcp_tally_opened(struct tcp_conn *c);
-
-/* ecn.c */
-/* Whether a SYN asks for ECN. */
-bool tcp_ecn_asks(uint16_t flags);
-/* What the peer's SYN or SYN+ACK, in SYN_SENT, means for ECN. */
-void tcp_ecn_agree(struct tcp_conn *c, uint16_t flags);
-/* The flags, and the bits of the IP header, that ECN adds to a planned segment. */
-uint16_t tcp_ecn_flags(struct tcp_conn *c, const struct tcp_plan *plan);
-uint8_t tcp_ecn_codepoint(const struct tcp_conn *c, const struct tcp_plan *plan);
-void tcp_ecn_sent(struct tcp_conn *c, const struct tcp_plan *plan);
-/* The congestion window was reduced: the peer is told, and the same window of data does not count again. */
-void tcp_ecn_reduced(struct tcp_conn *c);
-void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in);
-/* Whether the ACK echoes congestion that counts: not yet answered by a reduction. */
-bool tcp_ecn_echoed(const struct tcp_conn *c, const struct tcp_in *in);
 
 /* output.c: the only sender. */
 struct tcp_reply {

@@ -15,6 +15,7 @@ struct cc_now tcp_cc_now(const struct tcp_conn *c) {
         .in_flight = tcp_in_flight(c),
         .delivered = e->delivered,
         .lost = e->lost,
+        .delivered_ce = e->delivered_ce,
         .snd_una = c->snd_una,
         .snd_nxt = c->snd_nxt,
         .phase = e->phase,

@@ -120,6 +120,9 @@ struct tcp_acked {
     seq rate_end;
 };
 
+/* ack.c: segments newly acknowledged or SACKed, when the records know what the ACK says. */
+uint32_t tcp_acked_segments(const struct tcp_conn *c, const struct tcp_acked *a);
+
 /* score.c */
 uint32_t tcp_in_flight(const struct tcp_conn *c);
 void tcp_score_sacked(struct tcp_conn *c, struct sent *s);

@@ -39,7 +39,10 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->timestamps = c->is.ts_on;
     info->sack = c->is.sack_on;
     info->wscale = c->is.wscale_on;
-    info->ecn = c->is.ecn_on;
+    info->ecn = c->is.ecn_on || c->accecn;
+    info->accecn = c->accecn != NULL;
+    info->delivered_ce = c->eng.delivered_ce;
+    if (c->accecn) info->received_ce = c->accecn->received_ce;
     info->deferred = c->is.deferred;
     info->syn_data = c->is.syn_data_taken;
     info->fastopen_child = c->is.fastopen_child;

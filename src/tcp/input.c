@@ -45,7 +45,7 @@ static enum tcp_verdict syn_sent(struct tcp_conn *c, struct tcp_in *in) {
     if (v != GO_ON) return v;
     struct tcp_seg *s = &in->seg;
     tcp_open_agree(c, s);
-    tcp_ecn_agree(c, s->flags);
+    tcp_ecn_agree(c, in);
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
     if (!(s->flags & TCP_ACK)) {
@@ -60,6 +60,7 @@ static enum tcp_verdict syn_sent(struct tcp_conn *c, struct tcp_in *in) {
     tcp_set_state(c, LA_ESTABLISHED, LA_CAUSE_SEGMENT, in->what);
     tcp_fastopen_answered(c, s);
     tcp_open_done(c);
+    tcp_accecn_opened(c, in);
     tcp_fastopen_resend(c);
     tcp_mark(c, MARK_ACK | MARK_SEND);
     s->seq = seq_add(s->seq, 1); /* Behind the SYN. */
@@ -77,13 +78,14 @@ static void strip_known_syn(struct tcp_conn *c, struct tcp_seg *s) {
 
 /* 3.10.7.4: the steps for all states in which the peer's sequence numbers are known. */
 static enum tcp_verdict synchronized(struct tcp_conn *c, struct tcp_in *in) {
+    tcp_accecn_again(c, in);
     if (tcp_fastopen_syn_again(c, &in->seg)) return STOP;
     strip_known_syn(c, &in->seg);
     enum tcp_verdict v = tcp_validate_sequence(c, in); /* First: is it in the window; PAWS. */
     if (v == GO_ON) v = tcp_validate_rst(c, in);       /* Second: RST (RFC 5961, 3). Third, security, is obsolete. */
     if (v == GO_ON) v = tcp_validate_syn(c, in);       /* Fourth: SYN (RFC 5961, 4). */
     if (v == GO_ON) v = tcp_validate_ack(c, in);       /* Fifth: ACK (RFC 5961, 5); SYN_RCVD becomes ESTABLISHED. */
-    if (v == GO_ON) tcp_ecn_input(c, in);              /* What the network and the peer say about it (RFC 3168). */
+    if (v == GO_ON) tcp_ecn_input(c, in);              /* What the network and the peer say about it (RFC 3168, 9768). */
     if (v == GO_ON) v = tcp_ack(c, in);                /* Fifth: what it acknowledges, and the window. */
     if (v == GO_ON) v = tcp_recv_data(c, in);          /* Sixth, URG, is data (RFC 6093). Seventh: text. */
     if (v == GO_ON) v = tcp_recv_fin(c, in);           /* Eighth: FIN. */

@@ -8,6 +8,9 @@
  * RFC 9293, 3.1, 3.5.2; RFC 7323; RFC 2018. */
 #include "tcp/conn.h"
 
+#define SACK_HEAD 4u  /* Bytes, NOPs included. */
+#define SACK_BLOCK 8u
+
 static struct ip_path full_path(const struct tcp_conn *c) {
     return (struct ip_path){.src = c->key.local,
                             .dst = c->key.peer,
@@ -17,9 +20,18 @@ static struct ip_path full_path(const struct tcp_conn *c) {
                             .generation = c->path.generation};
 }
 
+/* How many blocks there are to tell, as many as a segment has room for. */
+static unsigned blocks_to_tell(const struct tcp_conn *c, const struct tcp_plan *plan) {
+    if (!c->is.sack_on || plan->len || plan->flags & TCP_SYN) return 0;
+    uint32_t n = c->ooo.count + c->is.dsack;
+    return n < TCP_SACK_MAX ? (unsigned)n : TCP_SACK_MAX;
+}
+
 static void add_sack(struct tcp_conn *c, struct tcp_options *o) {
     struct range r[TCP_SACK_MAX];
-    unsigned max = c->is.ts_on ? 3 : TCP_SACK_MAX, first = c->is.dsack;
+    size_t room = TCP_OPTIONS_MAX - tcp_options_len(o, &c->tcp->params.layout) - SACK_HEAD;
+    unsigned max = (unsigned)(room / SACK_BLOCK), first = c->is.dsack;
+    if (max > TCP_SACK_MAX) max = TCP_SACK_MAX;
     if (first) o->sack[0] = (struct tcp_sack){c->dsack_from, c->dsack_to}; /* RFC 2883, 4: said once. */
     unsigned n = tcp_recv_blocks(c, r, max - first);
     for (unsigned i = 0; i < n; i++) o->sack[first + i] = (struct tcp_sack){r[i].from, r[i].to};
@@ -50,8 +62,9 @@ static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct 
         o->ts_val = tcp_clock_ms(c->tcp) + c->ts_offset;
         o->ts_ecr = plan->flags & TCP_ACK ? c->ts_recent : 0;
     }
-    bool blocks = c->ooo.count || c->is.dsack;
-    if (!c->is.sack_on || !blocks || plan->len || plan->flags & TCP_SYN) return;
+    unsigned blocks = blocks_to_tell(c, plan);
+    tcp_accecn_option(c, plan, blocks, o);
+    if (!blocks) return;
     add_sack(c, o);
     env_count(c->tcp->env, LA_C_SACK_OUT);
 }
@@ -226,6 +239,7 @@ void tcp_reply_conn(struct tcp_conn *c, uint16_t flags) {
     r.ttl = c->ttl;
     r.tos = c->tos;
     if (!(flags & TCP_RST)) {
+        r.flags |= tcp_ecn_flags(c, &plan);
         r.wnd = tcp_recv_advertise(c);
         set_options(c, &plan, &r.opt);
     } else if (c->is.ts_on) {

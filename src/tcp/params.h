@@ -40,11 +40,22 @@ enum rto_rule {
     RTO_LINUX, /* A round trip and rto_min more at least. */
 };
 
-/* What a SYN says about ECN (RFC 3168, 6.1.1). */
+/* Explicit congestion notification, asked for and agreed to: Linux's numbers. */
 enum ecn_rule {
     ECN_OFF,
-    ECN_REQUEST, /* Asked for when opening, and agreed to. */
-    ECN_ACCEPT,  /* Agreed to when the peer asks. */
+    ECN_REQUEST,          /* RFC 3168 both ways. */
+    ECN_ACCEPT,           /* RFC 3168 when the peer asks. */
+    ECN_ACCURATE,         /* RFC 9768 both ways; RFC 3168 where the peer knows no better. */
+    ECN_ACCURATE_CLASSIC, /* RFC 9768 when the peer asks; we ask for RFC 3168. */
+    ECN_ACCURATE_ACCEPT,  /* RFC 9768 when the peer asks. */
+};
+
+/* When an ACK has the option of Accurate ECN. */
+enum ecn_option_rule {
+    ECN_OPTION_NEVER,
+    ECN_OPTION_MINIMUM,  /* RFC 9768, 3.2.3.3: changes, their repetition, congestion marks. */
+    ECN_OPTION_WHENEVER, /* Its simple scheme: whenever a counter changed. */
+    ECN_OPTION_PERSIST,  /* … even where it seems to get lost. */
 };
 
 struct tcp_params {
@@ -67,6 +78,10 @@ struct tcp_params {
     bool syn_drop_options;          /* A SYN sent for the fourth time has no option but MSS. */
     uint8_t ecn;                    /* enum ecn_rule */
     uint8_t ecn_syn_retries;        /* A SYN sent again asks for ECN so many times more (RFC 3168, 6.1.1.1). */
+    bool ecn_fallback;              /* Otherwise every time. */
+    uint8_t ecn_option;             /* enum ecn_option_rule */
+    uint8_t ecn_option_beacon;      /* Without a change, so many times a round trip. */
+    bool accecn_full;               /* The option has all its counters (Linux). */
     uint32_t syn_cache_max;         /* Embryonic connections per listener at most. */
     uint8_t syncookies;             /* 0 never, 1 when the cache is full, 2 always. */
     uint32_t somaxconn;             /* Bound on a listener's backlog. */

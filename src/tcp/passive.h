@@ -44,7 +44,11 @@ struct embryo {
     uint8_t snd_wscale, rcv_wscale;
     uint8_t retries;
     uint8_t tos, ttl;
-    bool wscale_on, ts_on, sack_on, ecn_on;
+    bool wscale_on, ts_on, sack_on;
+    uint8_t ecn;     /* enum ecn_mode */
+    uint8_t ecn_syn; /* The codepoint of the latest SYN. */
+    bool ecn_plain;  /* Some SYN was without ECN. */
+    bool ecn_again;  /* A SYN came again. */
     bool cookie_asked, cookie_exp; /* The SYN+ACK brings a Fast Open cookie, in the form of the experiment. */
     bool acked; /* The third segment has come, and TCP_DEFER_ACCEPT waits for data. */
 };

@@ -16,6 +16,7 @@ static void readable(struct tcp_conn *c, uint32_t bits) {
 
 void tcp_recv_duplicate(struct tcp_conn *c, seq from, seq to) {
     if (!seq_lt(from, to)) return;
+    tcp_accecn_reappeared(c);
     c->is.pingpong = 0; /* The peer lost something, or thinks so: it starts slowly, and ACKs must not wait. */
     tcp_delack_quick(c, UINT8_MAX);
     if (!c->is.sack_on || !c->tcp->params.dsack || c->is.dsack) return;

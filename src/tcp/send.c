@@ -225,7 +225,8 @@ bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan) {
     if (marks & MARK_TLP && plan_tlp(c, plan)) return true;
     if (marks & MARK_PROBE && plan_probe(c, plan)) return true;
     /* A duplicate ACK says nothing else, and only a bare one has room for SACK (RFC 5681, 2; RFC 2018, 4). */
-    if (marks & MARK_ACK && c->dupacks_owed) return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
+    if (marks & MARK_ACK && (c->dupacks_owed || tcp_accecn_answers(c)))
+        return plan_is(plan, tcp_send_bare_seq(c), 0, TCP_ACK, false);
     if (marks & MARK_SEND && plan_stream(c, plan)) return true;
     if (marks & MARK_KEEPALIVE) return plan_is(plan, seq_sub(c->snd_una, 1), 0, TCP_ACK, true);
     if (marks & MARK_ACK && fin_goes_again(c, marks))

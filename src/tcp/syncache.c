@@ -68,9 +68,23 @@ static void stamp(const struct tcp *tcp, const struct embryo *e, struct tcp_opti
     o->ts_ecr = e->ts_recent;
 }
 
+/* One that was lost twice goes without Accurate ECN (RFC 9768, 3.2.3.2.2). */
+static bool falls_back(const struct tcp *tcp, const struct embryo *e) {
+    return e->retries >= 2 && tcp->params.ecn_fallback;
+}
+
+/* RFC 3168, 6.1.1; RFC 9768, 3.1.1. */
+static uint16_t ecn_flags(const struct tcp *tcp, const struct embryo *e) {
+    if (e->ecn == ECN_MODE_CLASSIC) return TCP_ECE;
+    return e->ecn == ECN_MODE_ACCURATE && !falls_back(tcp, e) ? tcp_accecn_handshake(e->ecn_syn) : 0;
+}
+
+/* Whether our options of Accurate ECN may be in the way. */
+static bool lost_option(const struct embryo *e) { return e->retries || e->ecn_again; }
+
 static void send_synack(struct tcp *tcp, const struct embryo *e) {
     struct tcp_reply r = {.key = e->key, .seq = e->iss, .ack = seq_add(e->irs, 1), .flags = TCP_SYN | TCP_ACK};
-    if (e->ecn_on) r.flags |= TCP_ECE; /* RFC 3168, 6.1.1. */
+    r.flags |= ecn_flags(tcp, e);
     r.wnd = e->wnd;
     r.zone = e->zone;
     r.tos = e->tos;
@@ -81,6 +95,8 @@ static void send_synack(struct tcp *tcp, const struct embryo *e) {
     r.opt.wscale = e->rcv_wscale;
     r.opt.sack_ok = e->sack_on;
     stamp(tcp, e, &r.opt);
+    bool option = tcp->params.ecn_option != ECN_OPTION_NEVER && !lost_option(e);
+    if (e->ecn == ECN_MODE_ACCURATE && option) tcp_accecn_first_option(&r.opt);
     if (e->cookie_asked) tcp_fastopen_give(tcp_conn_at(tcp, e->listener), &e->key, e->cookie_exp, &r.opt);
     tcp_reply_send(tcp, &r);
 }
@@ -97,7 +113,9 @@ static void bare(struct tcp *tcp, const struct embryo *e, uint16_t flags) {
 }
 
 /* An ACK that says where the embryonic connection stands. */
-static void plain_ack(struct tcp *tcp, const struct embryo *e) { bare(tcp, e, TCP_ACK); }
+static void plain_ack(struct tcp *tcp, const struct embryo *e) {
+    bare(tcp, e, TCP_ACK | (e->ecn == ECN_MODE_ACCURATE ? TCP_AE | TCP_ECE : 0)); /* ACE begins at 5. */
+}
 
 /* What both sides can do, and what we offer. False: there is no way to the peer. */
 static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct embryo *e) {
@@ -120,7 +138,8 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     e->wscale_on = options && params->window_scaling && o->has_wscale;
     e->ts_on = options && params->timestamps && o->has_ts;
     e->sack_on = options && params->sack && o->sack_ok;
-    e->ecn_on = params->ecn != ECN_OFF && tcp_ecn_asks(in->seg.flags);
+    e->ecn = (uint8_t)tcp_ecn_answer(params, in->seg.flags);
+    e->ecn_syn = in->datagram->tos & ECN_BITS;
     e->snd_wscale = e->wscale_on ? (o->wscale > 14 ? 14 : o->wscale) : 0;
     e->rcv_wscale = e->wscale_on ? tcp_recv_wscale(listener) : 0;
     e->tos = listener->tos;
@@ -131,7 +150,8 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
 /* Nothing is kept: the ISN says it all. Only the MSS fits into it. */
 static void answer_with_cookie(struct tcp_conn *listener, struct embryo *e) {
     e->iss = tcp_cookie_make(listener->tcp, &e->key, e->irs, e->peer_mss);
-    e->wscale_on = e->ts_on = e->sack_on = e->ecn_on = false;
+    e->wscale_on = e->ts_on = e->sack_on = false;
+    e->ecn = ECN_MODE_NONE;
     listener->listen->cookies = true;
     listener->listen->cookie_at = listener->tcp->env->now;
     env_count(listener->tcp->env, LA_C_SYN_COOKIES);
@@ -201,6 +221,15 @@ static void inherit(struct tcp_conn *c, const struct tcp_conn *l) {
     c->tos = l->tos;
 }
 
+/* A server is not sure that the client is in the mode, too (RFC 9768, 3.1.5). */
+static void adopt_ecn(struct tcp_conn *c, const struct embryo *e) {
+    c->is.ecn_on = e->ecn == ECN_MODE_CLASSIC;
+    if (e->ecn != ECN_MODE_ACCURATE || !tcp_accecn_begin(c, e->ecn_syn)) return;
+    c->accecn->awaiting = true;
+    if (e->ecn_plain || falls_back(c->tcp, e)) c->accecn->failed |= ACCECN_NO_ECT;
+    if (lost_option(e)) c->accecn->failed |= ACCECN_NO_OPTIONS_OUT;
+}
+
 /* The record's facts become the connection's, as if its SYN and SYN+ACK had been seen by this object. */
 static void adopt(struct tcp_conn *c, const struct embryo *e) {
     struct tcp_seg syn = {.seq = e->irs, .wnd = e->peer_wnd};
@@ -214,7 +243,7 @@ static void adopt(struct tcp_conn *c, const struct embryo *e) {
     tcp_open_send(c, e->iss);
     c->rcv_wscale = e->rcv_wscale;
     tcp_open_agree(c, &syn);
-    c->is.ecn_on = e->ecn_on;
+    adopt_ecn(c, e);
     c->rcv_adv = seq_add(c->rcv_nxt, e->wnd);
     c->snd_nxt = c->snd_max = seq_add(e->iss, 1);
     c->retransmits = c->backoff = e->retries;
@@ -312,6 +341,20 @@ bool tcp_embryo_abort(struct tcp *tcp, const struct tcp_key *key) {
     return true;
 }
 
+/* The peer has not seen our SYN+ACK. It must not ask for both kinds of ECN (RFC 9768, 3.1.5). */
+static void syn_again(struct tcp *tcp, struct embryo *e, const struct tcp_in *in) {
+    enum ecn_mode mode = tcp_ecn_answer(&tcp->params, in->seg.flags);
+    if (e->ecn != ECN_MODE_NONE && mode != ECN_MODE_NONE && mode != e->ecn) {
+        bare(tcp, e, TCP_RST | TCP_ACK);
+        fail(tcp, e, LA_D_SYN_ECN, LA_CAUSE_SEGMENT, in->what);
+        return;
+    }
+    if (mode == ECN_MODE_NONE) e->ecn_plain = true;
+    e->ecn_syn = in->datagram->tos & ECN_BITS;
+    e->ecn_again = true;
+    send_synack(tcp, e);
+}
+
 /* RST, SYN, and what lies outside the window. True: the segment is dealt with. */
 static bool not_an_ack(struct tcp *tcp, struct embryo *e, const struct tcp_in *in) {
     const struct tcp_seg *s = &in->seg;
@@ -328,7 +371,7 @@ static bool not_an_ack(struct tcp *tcp, struct embryo *e, const struct tcp_in *i
         return true;
     }
     if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && seq_eq(s->seq, e->irs)) {
-        send_synack(tcp, e); /* The peer has not seen it. */
+        syn_again(tcp, e, in);
         return true;
     }
     if (s->flags & TCP_SYN || !in_window) {

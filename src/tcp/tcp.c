@@ -35,6 +35,7 @@ void tcp_free(struct tcp *tcp) {
         tcp_cwnd_free(c);
         if (c->listen) env_release(tcp->env, c->listen, sizeof *c->listen);
         tcp_fastopen_options_free(c);
+        tcp_accecn_free(c);
     }
     wheel_disarm(tcp->wheel, &tcp->tw_node);
     tcp_timewait_free(tcp);

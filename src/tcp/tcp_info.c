@@ -112,13 +112,28 @@ static void fill_options(const struct tcp_conn *c, struct la_tcp_info *i) {
     if (c->is.ts_on) i->tcpi_options |= LA_TCPI_OPT_TIMESTAMPS;
     if (c->is.sack_on) i->tcpi_options |= LA_TCPI_OPT_SACK;
     if (c->is.wscale_on) i->tcpi_options |= LA_TCPI_OPT_WSCALE;
-    if (c->is.ecn_on) i->tcpi_options |= LA_TCPI_OPT_ECN;
+    if (c->is.ecn_on || c->accecn) i->tcpi_options |= LA_TCPI_OPT_ECN;
     if (c->is.syn_data_taken) i->tcpi_options |= LA_TCPI_OPT_SYN_DATA;
     if (c->is.fastopen_child) i->tcpi_options |= LA_TCPI_OPT_TFO_CHILD;
     i->tcpi_snd_wscale = c->snd_wscale & 15u;
     i->tcpi_rcv_wscale = c->rcv_wscale & 15u;
     i->tcpi_pmtu = c->path.mtu;
     if (c->path.mtu) i->tcpi_advmss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
+}
+
+static void fill_ecn(const struct tcp_conn *c, struct la_tcp_info *i) {
+    const struct tcp_accecn *x = c->accecn;
+    i->tcpi_ecn_mode = (unsigned)tcp_ecn_mode(c) & 3u;
+    if (!x) return;
+    i->tcpi_received_ce = x->received_ce;
+    i->tcpi_delivered_e1_bytes = x->delivered[ACCECN_E1B];
+    i->tcpi_delivered_e0_bytes = x->delivered[ACCECN_E0B];
+    i->tcpi_delivered_ce_bytes = x->delivered[ACCECN_CEB];
+    i->tcpi_received_e1_bytes = x->received[ACCECN_E1B];
+    i->tcpi_received_e0_bytes = x->received[ACCECN_E0B];
+    i->tcpi_received_ce_bytes = x->received[ACCECN_CEB];
+    i->tcpi_accecn_opt_seen = x->seen & 3u;
+    i->tcpi_accecn_fail_mode = x->failed & 15u;
 }
 
 void tcp_info_fill(const struct tcp_conn *c, struct la_tcp_info *i) {
@@ -135,4 +150,5 @@ void tcp_info_fill(const struct tcp_conn *c, struct la_tcp_info *i) {
     fill_sending(c, i);
     fill_receiving(c, i);
     fill_options(c, i);
+    fill_ecn(c, i);
 }

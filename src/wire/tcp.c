@@ -1,4 +1,4 @@
-/* TCP segments: bytes to struct and back (RFC 9293, 3.1, 3.2; options of RFC 7323, 2018, 7413).
+/* TCP segments: bytes to struct and back (RFC 9293, 3.1, 3.2; options of RFC 7323, 2018, 7413, 9768).
  *
  * Parsing takes a whole segment as IP delivered it. The option loop never looks beyond the data offset and every turn
  * moves on by at least one byte, so that it ends. An option whose own length cannot be right (0, 1, or beyond the
@@ -20,6 +20,7 @@
 #define FASTOPEN_MAX TCP_COOKIE_MAX
 #define FASTOPEN_EXID 0xf989 /* RFC 7413, 4.1.1: the experiment's identifier. */
 #define EXID_LEN 2u
+#define ACCECN_FIELD 3u /* RFC 9768, 3.2.3. */
 
 #define FLAGS_MASK 0x1ff
 #define CSUM_AT 16
@@ -48,6 +49,15 @@ static void fastopen_parse(const uint8_t *value, size_t len, bool exp, struct tc
     memcpy(o->fastopen, value, len);
 }
 
+/* Of any length: the whole counters that fit count, the rest is padding (RFC 9768, 3.2.3). */
+static void accecn_parse(uint8_t kind, const uint8_t *value, size_t len, struct tcp_options *o) {
+    o->has_accecn = true;
+    o->accecn1 = kind == TCPOPT_ACCECN1;
+    o->naccecn = (uint8_t)size_min(len / ACCECN_FIELD, TCP_ACCECN_MAX);
+    for (size_t i = 0; i < o->naccecn; i++, value += ACCECN_FIELD)
+        o->accecn[i] = (uint32_t)value[0] << 16 | get16(value + 1);
+}
+
 /* One option: its kind, and `len` bytes of value behind kind and length. */
 static void option_parse(uint8_t kind, const uint8_t *value, size_t len, struct tcp_options *o) {
     switch (kind) {
@@ -72,6 +82,8 @@ static void option_parse(uint8_t kind, const uint8_t *value, size_t len, struct 
         return;
     case TCPOPT_SACK: sack_parse(value, len, o); return;
     case TCPOPT_FASTOPEN: fastopen_parse(value, len, false, o); return;
+    case TCPOPT_ACCECN0:
+    case TCPOPT_ACCECN1: accecn_parse(kind, value, len, o); return;
     case TCPOPT_EXPERIMENT:
         if (len >= EXID_LEN && get16(value) == FASTOPEN_EXID) fastopen_parse(value + EXID_LEN, len - EXID_LEN, true, o);
         return;
@@ -150,13 +162,14 @@ static size_t option_len(const struct tcp_options *o, uint8_t kind) {
     case TCPOPT_FASTOPEN:
         if (!o->has_fastopen) return 0;
         return 2u + (o->fastopen_exp ? EXID_LEN : 0u) + size_min(o->fastopen_len, FASTOPEN_MAX);
+    case TCPOPT_ACCECN0: return o->has_accecn ? 2u + ACCECN_FIELD * size_min(o->naccecn, TCP_ACCECN_MAX) : 0;
     default: return 0;
     }
 }
 
 /* NOPs before an option of `len` bytes at `at`; `unit` counts what stands together with it. */
 static size_t option_nops(bool eol_padding, uint8_t kind, size_t at, size_t unit) {
-    if (!eol_padding) return kind == TCPOPT_FASTOPEN ? 0 : (0 - (at + unit)) % 4;
+    if (!eol_padding) return kind == TCPOPT_FASTOPEN || kind == TCPOPT_ACCECN0 ? 0 : (0 - (at + unit)) % 4;
     switch (kind) {
     case TCPOPT_WSCALE: return (1 - at) % 4;
     case TCPOPT_TS:
@@ -187,8 +200,19 @@ static void value_put(uint8_t *p, const struct tcp_options *o, uint8_t kind, siz
         }
         memcpy(p, o->fastopen, len);
         break;
+    case TCPOPT_ACCECN0:
+        for (size_t i = 0; i < len / ACCECN_FIELD; i++, p += ACCECN_FIELD) {
+            p[0] = (uint8_t)(o->accecn[i] >> 16);
+            put16(p + 1, (uint16_t)o->accecn[i]);
+        }
+        break;
     default: break; /* SACK_OK has no value. */
     }
+}
+
+static uint8_t kind_on_wire(const struct tcp_options *o, uint8_t kind) {
+    if (kind == TCPOPT_FASTOPEN && o->fastopen_exp) return TCPOPT_EXPERIMENT;
+    return kind == TCPOPT_ACCECN0 && o->accecn1 ? TCPOPT_ACCECN1 : kind;
 }
 
 static void option_put(struct scratch *s, const struct tcp_options *o, uint8_t kind, size_t nops, size_t len) {
@@ -197,15 +221,29 @@ static void option_put(struct scratch *s, const struct tcp_options *o, uint8_t k
     if (nops + len > room || (kind == TCPOPT_SACK && len == 2)) return;
     memset(s->bytes + s->at, TCPOPT_NOP, nops);
     uint8_t *p = s->bytes + s->at + nops;
-    p[0] = kind == TCPOPT_FASTOPEN && o->fastopen_exp ? TCPOPT_EXPERIMENT : kind;
+    p[0] = kind_on_wire(o, kind);
     p[1] = (uint8_t)len;
     value_put(p + 2, o, kind, len - 2);
     s->at += nops + len;
 }
 
+#define ORDER_MAX (sizeof((struct tcp_option_layout *)0)->order)
+
+/* Linux: ACCECN goes before a SACK_OK that has no TS to stand with. */
+static void order_of(const struct tcp_options *o, const struct tcp_option_layout *layout, uint8_t *order) {
+    bool early = !layout->eol_padding && o->has_accecn && o->sack_ok && !o->has_ts;
+    size_t n = 0;
+    for (size_t i = 0; i < ORDER_MAX; i++) {
+        uint8_t kind = layout->order[i];
+        if (early && kind == TCPOPT_SACK_OK) order[n++] = TCPOPT_ACCECN0;
+        if (!early || kind != TCPOPT_ACCECN0) order[n++] = kind;
+    }
+}
+
 /* All options; returns their length with the padding at the end. */
 static size_t options_put(struct scratch *s, const struct tcp_options *o, const struct tcp_option_layout *layout) {
-    const uint8_t *order = layout->order;
+    uint8_t order[ORDER_MAX + 1] = {0};
+    order_of(o, layout, order);
     bool after_sack_ok = false; /* SACK_OK was just written and is half of one unit with TS. */
     s->at = 0;
     for (size_t i = 0; i < sizeof layout->order && order[i]; i++) {
@@ -224,12 +262,12 @@ static size_t options_put(struct scratch *s, const struct tcp_options *o, const 
 
 /* Whether the options are none but TS: the same 12 bytes under every layout. */
 static bool only_ts(const struct tcp_options *o, const struct tcp_option_layout *layout) {
-    return o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen &&
+    return o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen && !o->has_accecn &&
            layout_names(layout, TCPOPT_TS);
 }
 
 static bool no_options(const struct tcp_options *o) {
-    return !o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen;
+    return !o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen && !o->has_accecn;
 }
 
 size_t tcp_options_len(const struct tcp_options *o, const struct tcp_option_layout *layout) {

@@ -26,15 +26,23 @@ static void a_syn_asks_only_by_setting_and_only_so_often(void **state) {
     assert_int_equal(tcp_ecn_flags(c, &syn), 0);
 }
 
+/* A SYN or SYN+ACK has come. */
+static void agree(struct tcp_conn *c, uint16_t flags) {
+    struct ip_datagram datagram = {.tos = 0};
+    struct tcp_in in = tu_in(c, TU_RCV(0), flags, 0);
+    in.datagram = &datagram;
+    tcp_ecn_agree(c, &in);
+}
+
 static void a_synack_agrees_with_ece_alone(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_SYN_SENT);
-    tcp_ecn_agree(c, TCP_SYN | TCP_ACK | TCP_ECE);
+    agree(c, TCP_SYN | TCP_ACK | TCP_ECE);
     assert_false(c->is.ecn_on); /* Nobody asked. */
     c->is.ecn_asked = 1;
-    tcp_ecn_agree(c, TCP_SYN | TCP_ACK | ECE_CWR);
+    agree(c, TCP_SYN | TCP_ACK | ECE_CWR);
     assert_false(c->is.ecn_on); /* A host that reflects what it does not know. */
-    tcp_ecn_agree(c, TCP_SYN | TCP_ACK | TCP_ECE);
+    agree(c, TCP_SYN | TCP_ACK | TCP_ECE);
     assert_true(c->is.ecn_on);
 }
 
@@ -42,12 +50,12 @@ static void crossing_syns_agree_when_the_peer_asks(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = tu_conn(u, LA_SYN_SENT);
     u->tcp.params.ecn = ECN_OFF;
-    tcp_ecn_agree(c, TCP_SYN | ECE_CWR);
+    agree(c, TCP_SYN | ECE_CWR);
     assert_false(c->is.ecn_on);
     u->tcp.params.ecn = ECN_ACCEPT;
-    tcp_ecn_agree(c, TCP_SYN);
+    agree(c, TCP_SYN);
     assert_false(c->is.ecn_on);
-    tcp_ecn_agree(c, TCP_SYN | ECE_CWR);
+    agree(c, TCP_SYN | ECE_CWR);
     assert_true(c->is.ecn_on);
 }
 

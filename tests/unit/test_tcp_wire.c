@@ -13,10 +13,12 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct tcp_option_layout linux_layout = {
-    .order = {TCPOPT_MSS, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_WSCALE, TCPOPT_SACK, TCPOPT_FASTOPEN},
+    .order = {TCPOPT_MSS, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_WSCALE, TCPOPT_SACK,
+              TCPOPT_FASTOPEN},
 };
 static const struct tcp_option_layout freebsd_layout = {
-    .order = {TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_SACK, TCPOPT_FASTOPEN},
+    .order = {TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_SACK,
+              TCPOPT_FASTOPEN},
     .eol_padding = true,
 };
 
@@ -27,6 +29,7 @@ static const struct tcp_option_layout freebsd_layout = {
 #define WSCALE_7 3, 3, 7
 #define SACK_OK 4, 2
 #define TS_1_2 8, 10, 0, 0, 0, 1, 0, 0, 0, 2
+#define COUNTERS 1, 2, 3, 4, 5, 6, 7, 8, 9
 #define BLOCK(a, b) 0, 0, 0, a, 0, 0, 0, b
 
 /* --- Parse --- */
@@ -61,6 +64,9 @@ static bool same_options(const struct tcp_options *a, const struct tcp_options *
     if (a->has_wscale != b->has_wscale || (a->has_wscale && a->wscale != b->wscale)) return false;
     if (a->has_ts != b->has_ts || (a->has_ts && (a->ts_val != b->ts_val || a->ts_ecr != b->ts_ecr))) return false;
     if (a->sack_ok != b->sack_ok || a->nsack != b->nsack) return false;
+    if (a->has_accecn != b->has_accecn || a->accecn1 != b->accecn1 || a->naccecn != b->naccecn) return false;
+    for (unsigned i = 0; i < a->naccecn; i++)
+        if (a->accecn[i] != b->accecn[i]) return false;
     for (unsigned i = 0; i < a->nsack; i++) {
         if (!seq_eq(a->sack[i].from, b->sack[i].from) || !seq_eq(a->sack[i].to, b->sack[i].to)) return false;
     }
@@ -203,7 +209,8 @@ static void malformed_options(void **state) {
 
 static void known_options_of_foreign_length_are_skipped(void **state) {
     (void)state;
-    static const uint8_t kinds[] = {TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_SACK, TCPOPT_FASTOPEN};
+    static const uint8_t kinds[] = {TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_SACK,
+              TCPOPT_FASTOPEN};
     for (size_t i = 0; i < sizeof kinds; i++) {
         for (uint8_t len = 2; len <= 36; len++) {
             uint8_t options[TCP_OPTIONS_MAX];
@@ -272,6 +279,22 @@ static void the_checksum(void **state) {
 
 /* --- Layouts --- */
 
+/* RFC 9768, 3.2.3: whole counters count, what is left is padding. */
+static void counters_of_any_length(void **state) {
+    (void)state;
+    for (uint8_t len = 2; len <= 20; len++) {
+        uint8_t bytes[TCP_LEN + 20], options[20] = {TCPOPT_ACCECN1, len};
+        struct tcp_seg s;
+        for (uint8_t i = 2; i < len; i++) options[i] = (uint8_t)(i - 1); /* Behind it, EOL. */
+        assert_true(tcp_parse(bytes, segment_with(bytes, options, sizeof options), &s));
+        assert_true(s.opt.has_accecn && s.opt.accecn1);
+        assert_int_equal(s.opt.naccecn, len < 5 ? 0 : len < 8 ? 1 : len < 11 ? 2 : 3);
+        if (len >= 11) assert_true(s.opt.accecn[0] == 0x10203 && s.opt.accecn[2] == 0x70809);
+    }
+}
+
+#define ACCECN(order1, n) .has_accecn = true, .accecn1 = (order1), .naccecn = (n), .accecn = {0x10203, 0x40506, 0x70809}
+
 struct layout_case {
     const struct tcp_option_layout *layout;
     struct tcp_options o;
@@ -315,6 +338,17 @@ static const struct layout_case layouts[] = {
     {&freebsd_layout, OPT(HAS_WSCALE), {NOP, WSCALE_7}, 4},
     {&freebsd_layout, OPT(.sack_ok = true), {SACK_OK, EOL, EOL}, 4},
     /* Data. */
+    {&linux_layout,
+     OPT(HAS_MSS, HAS_WSCALE, .sack_ok = true, ACCECN(true, 3)),
+     {MSS_1460, 174, 11, COUNTERS, NOP, NOP, NOP, SACK_OK, NOP, WSCALE_7},
+     24},
+    {&linux_layout,
+     OPT(HAS_MSS, HAS_WSCALE, .sack_ok = true, HAS_TS, ACCECN(false, 1)),
+     {MSS_1460, SACK_OK, TS_1_2, 172, 5, 1, 2, 3, WSCALE_7},
+     24},
+    {&linux_layout, OPT(ACCECN(true, 0)), {174, 2, NOP, NOP}, 4},
+    {&linux_layout, OPT(HAS_TS, ACCECN(false, 2)), {NOP, NOP, TS_1_2, 172, 8, 1, 2, 3, 4, 5, 6}, 20},
+    {&freebsd_layout, OPT(HAS_TS, ACCECN(false, 1)), {NOP, NOP, TS_1_2, 172, 5, 1, 2, 3, EOL, EOL, EOL}, 20},
     {&linux_layout, OPT(HAS_TS), {NOP, NOP, TS_1_2}, 12},
     {&freebsd_layout, OPT(HAS_TS), {NOP, NOP, TS_1_2}, 12},
     {&linux_layout, OPT(.nsack = 1, .sack = {{{1}, {2}}}), {NOP, NOP, 5, 10, BLOCK(1, 2)}, 12},
@@ -448,6 +482,7 @@ int main(void) {
         cmocka_unit_test(truncated_at_every_length),
         cmocka_unit_test(every_data_offset),
         cmocka_unit_test(every_option),
+        cmocka_unit_test(counters_of_any_length),
         cmocka_unit_test(the_short_way_agrees_with_the_loop),
         cmocka_unit_test(sack_of_one_to_four_blocks),
         cmocka_unit_test(nothing_is_read_behind_eol),
