@@ -337,25 +337,7 @@ static const struct row rows[] = {
     TCP(pacing, UNIT_BOOL, "lastack.tcp_pacing", 0, 1, 0, 0, 0,
         "Data leaves spread over the round trip, whatever the congestion control.")
 
-    /* IP. */
-    IP(ttl, UNIT_COUNT, "net.ipv4.ip_default_ttl", 1, 255, 64, 64, 64,
-        "TTL and hop limit of what the stack sends.")
-    IP(reass_timeout, UNIT_S, "net.ipv4.ipfrag_time", 1, MAX_HOUR_S, 30, 30, 60,
-        "How long fragments wait for the rest of their datagram.")
-    IP(reass_max_bytes, UNIT_BYTES, "net.ipv4.ipfrag_high_thresh", 0, MAX_BUFFER, 4194304, 4194304, 4194304,
-        "Bytes of fragments at most; 0 accepts none.")
-    IP(reass_max, UNIT_COUNT, "net.inet.ip.maxfragpackets", 0, 1 << 20, 1024, 1024, 1024,
-        "Datagrams in reassembly at most; 0 accepts none.")
-    IP(pmtu_timeout, UNIT_S, "net.ipv4.route.mtu_expires", 1, MAX_WEEK_S, 600, 3600, 600,
-        "How long a path MTU learnt from ICMP is believed (RFC 1191).")
-    IP(pmtu_min, UNIT_BYTES, "net.ipv4.route.min_pmtu", 68, 65535, 552, 256, 68,
-        "The smallest path MTU that an ICMP message may name for IPv4.")
-    IP(icmp_per_second, UNIT_COUNT, "net.ipv4.icmp_msgs_per_sec", 0, INT32_MAX, 1000, 200, 1000,
-        "ICMP errors sent in a second at most.")
-    IP(neigh_max, UNIT_COUNT, "net.ipv4.neigh.default.gc_thresh3", 1, 1 << 20, 1024, 1024, 1024,
-        "Neighbours whose link addresses are remembered at most.")
-    IP(queue_max, UNIT_COUNT, "lastack.ip_queue_max", 1, 1 << 20, 1000, 1000, 1000,
-        "Packets at most that wait for the device and belong to no connection.")
+#include "settings_path.def"
 };
 /* clang-format on */
 

@@ -7,6 +7,7 @@
 
 #include "ip/ip.h"
 #include "tcp/fastopen.h"
+#include "tcp/mtu.h"
 #include "tcp/params.h"
 
 /* What the table's rows point into. Both are the stack's own; the functions below write them. */

@@ -90,6 +90,11 @@ int la_route_add(struct la_stack *stack, const struct la_addr *prefix, unsigned 
     return prefix ? ip_route_add(stack->ip, prefix, prefix_len, gateway, iface, mtu) : -LA_EINVAL;
 }
 
+int la_route_set(struct la_stack *stack, const struct la_addr *prefix, unsigned prefix_len, int iface,
+                 enum la_route_metric metric, uint32_t value) {
+    return prefix ? ip_route_set(stack->ip, prefix, prefix_len, iface, metric, value) : -LA_EINVAL;
+}
+
 /* --- Packets --- */
 
 static void dispatch_error(struct la_stack *stack, const struct ip_error *error) {

@@ -158,8 +158,24 @@ enum la_tcp_option {
  * also during the handshake. What the SYN cannot carry follows.
  * - LA_TCP_FASTOPEN_NO_COOKIE 1: data goes with the SYN without any cookie; for servers that want none.
  * Data that the peer does not take from the SYN is sent again after the handshake: nothing is lost, or told. */
-enum la_ip_option { LA_IP_TOS = 1, LA_IP_TTL = 2 };
-enum la_ipv6_option { LA_IPV6_UNICAST_HOPS = 16, LA_IPV6_V6ONLY = 26, LA_IPV6_TCLASS = 67 };
+enum la_ip_option { LA_IP_TOS = 1, LA_IP_TTL = 2, LA_IP_MTU_DISCOVER = 10, LA_IP_MTU = 14 };
+enum la_ipv6_option {
+    LA_IPV6_UNICAST_HOPS = 16,
+    LA_IPV6_MTU_DISCOVER = 23,
+    LA_IPV6_MTU = 24,
+    LA_IPV6_V6ONLY = 26,
+    LA_IPV6_TCLASS = 67,
+};
+
+/* Values of LA_IP_MTU_DISCOVER and LA_IPV6_MTU_DISCOVER, for streams: whether IPv4 packets have DF, and whether ICMP may
+ * make segments smaller. A socket begins with WANT, or with DONT where net.ipv4.ip_no_pmtu_disc is set. LA_IP_MTU and
+ * LA_IPV6_MTU can only be read, and only when there is a path: -LA_ENOTCONN. */
+enum la_pmtudisc {
+    LA_PMTUDISC_DONT = 0,  /* DF is clear; ICMP is not believed. */
+    LA_PMTUDISC_WANT = 1,  /* DF, unless the route's MTU is locked; ICMP is believed. */
+    LA_PMTUDISC_DO = 2,    /* DF; ICMP is believed. */
+    LA_PMTUDISC_PROBE = 3, /* DF; ICMP is not believed. */
+};
 
 struct la_linger {
     int onoff;

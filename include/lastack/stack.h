@@ -63,6 +63,22 @@ int la_addr_add(struct la_stack *stack, int iface, const struct la_addr *addr, u
 int la_route_add(struct la_stack *stack, const struct la_addr *prefix, unsigned prefix_len,
                  const struct la_addr *gateway, int iface, uint32_t mtu);
 
+/* What TCP makes of a route, as the words of Linux's `ip route` mean it. 0: nothing is said. */
+enum la_route_metric {
+    LA_ROUTE_MTU,      /* mtu N: the path's MTU at most; ICMP may make it smaller (RFC 1191). */
+    LA_ROUTE_MTU_LOCK, /* mtu lock N: the path's MTU whatever ICMP says; routers may fragment (DF is clear). */
+    LA_ROUTE_ADVMSS,   /* advmss N: the MSS that SYNs offer; so the peer sends no larger segments. */
+    LA_ROUTE_INITCWND, /* initcwnd N: the initial congestion window, in segments. */
+    LA_ROUTE_INITRWND, /* initrwnd N: the window that SYNs offer at most, in segments of the MSS offered. */
+};
+
+/* Sets one of them for the routes to prefix/prefix_len through `iface` (-1: any). An MTU above the interface's counts as
+ * the interface's. It holds for connections from then on; an MTU also for those that exist. Returns 0, -LA_ENOENT (no
+ * such route) or -LA_EINVAL (an MTU below 68, or below 1280 for IPv6 unless it is locked; a number above 65535; no such
+ * metric). */
+int la_route_set(struct la_stack *stack, const struct la_addr *prefix, unsigned prefix_len, int iface,
+                 enum la_route_metric metric, uint32_t value);
+
 /* --- Packets --- */
 
 /* Hands in one packet as the device gave it. The stack copies what it keeps. A packet it cannot use is a counted,

@@ -1,8 +1,8 @@
 /* ip, tc and ethtool: as much of a network's administration as a stack with one interface can do.
  *
- * Routes: the target has one interface, and everything is behind it. A route to a peer may bring an MTU, which becomes
- * a route of the stack, and an initial window, which becomes the stack's setting, because the script's side is the only
- * peer there is. An advmss has to be what the MTU says: the stack has no other one. */
+ * Routes: the target has one interface, and everything is behind it. A route that a script adds or changes becomes a
+ * route of the stack with the values that the words name; what a word does not name is as if it had never been set. An
+ * MTU above the interface's is the interface's. */
 #include "shim.h"
 
 #include <stdio.h>
@@ -24,10 +24,10 @@ static bool take_number(const struct shim *shim, int n, uint32_t *value) {
 /* --- ip route --- */
 
 struct route {
-    struct la_addr prefix, via;
+    struct la_addr prefix;
     unsigned prefix_len;
-    bool has_via;
-    uint32_t mtu, advmss, initcwnd;
+    enum la_route_metric mtu_kind;
+    uint32_t mtu, advmss, initcwnd, initrwnd;
 };
 
 static bool take_prefix(const char *word, struct route *r) {
@@ -47,19 +47,25 @@ static bool take_prefix(const char *word, struct route *r) {
 
 /* The words behind the prefix. False: something that is not known here. */
 static bool take_attributes(const struct shim *shim, int n, struct route *r) {
+    struct la_addr gateway;
     for (; n < shim->argc; n++) {
         if (is(shim, n, "dev") && n + 1 < shim->argc) {
             n++;
         } else if (is(shim, n, "via") && n + 1 < shim->argc) {
-            if (!(r->has_via = la_addr_parse(shim->argv[++n], &r->via))) return false;
+            if (!la_addr_parse(shim->argv[++n], &gateway)) return false; /* The interface has one neighbour anyhow. */
         } else if (is(shim, n, "mtu")) {
-            if (is(shim, n + 1, "lock")) n++;
+            if (is(shim, n + 1, "lock")) {
+                r->mtu_kind = LA_ROUTE_MTU_LOCK;
+                n++;
+            }
             if (!take_number(shim, ++n, &r->mtu)) return false;
         } else if (is(shim, n, "advmss")) {
             if (is(shim, n + 1, "lock")) n++;
             if (!take_number(shim, ++n, &r->advmss)) return false;
         } else if (is(shim, n, "initcwnd")) {
             if (!take_number(shim, ++n, &r->initcwnd)) return false;
+        } else if (is(shim, n, "initrwnd")) {
+            if (!take_number(shim, ++n, &r->initrwnd)) return false;
         } else {
             return false;
         }
@@ -67,19 +73,26 @@ static bool take_attributes(const struct shim *shim, int n, struct route *r) {
     return true;
 }
 
+static int set_metrics(const struct shim *shim, const struct route *r) {
+    const uint32_t value[][2] = {{r->mtu_kind, r->mtu},
+                                 {LA_ROUTE_ADVMSS, r->advmss},
+                                 {LA_ROUTE_INITCWND, r->initcwnd},
+                                 {LA_ROUTE_INITRWND, r->initrwnd}};
+    for (size_t i = 0; i < sizeof value / sizeof value[0]; i++) {
+        int error = la_route_set(shim->t->stack, &r->prefix, r->prefix_len, shim->t->iface,
+                                 (enum la_route_metric)value[i][0], value[i][1]);
+        if (error) return error;
+    }
+    return 0;
+}
+
 static int set_route(const struct shim *shim, int n) {
     struct route r = {.prefix_len = 0};
     if (n >= shim->argc || !take_prefix(shim->argv[n], &r) || !take_attributes(shim, n + 1, &r))
         return shim_cannot(shim, "such a route");
-    uint32_t headers = la_addr_is4(&r.prefix) ? 40 : 60;
-    if (r.advmss && r.advmss + headers != (r.mtu ? r.mtu : shim->t->options.mtu))
-        return shim_cannot(shim, "a route's advmss beside its MTU");
-    if (r.mtu > shim->t->options.mtu) return shim_cannot(shim, "a route's MTU above the interface's");
-    if (r.initcwnd && la_set(shim->t->stack, "net.inet.tcp.initcwnd_segments", r.initcwnd) < 0)
-        return shim_cannot(shim, "an initial window of %u segments", r.initcwnd);
-    if (!r.mtu || r.mtu == shim->t->options.mtu) return 0;
-    int error = la_route_add(shim->t->stack, &r.prefix, r.prefix_len, r.has_via ? &r.via : NULL, shim->t->iface, r.mtu);
-    return error ? shim_cannot(shim, "room for this route: %s", la_errno_text(-error)) : 0;
+    int error = la_route_add(shim->t->stack, &r.prefix, r.prefix_len, NULL, shim->t->iface, 0);
+    if (!error || error == -LA_EEXIST) error = set_metrics(shim, &r);
+    return error ? shim_cannot(shim, "this route: %s", la_errno_text(-error)) : 0;
 }
 
 /* Of a peer's metrics the stack keeps Fast Open's. */

@@ -62,7 +62,6 @@ static const char no_chunks[] = "The stack sends single segments; how many a dev
 static const char sends_at_once[] = "The stack paces nothing.";
 static const char room[] = "A bound on buffers; the settings for TCP's own buffers have theirs.";
 static const char follows_profile[] = "The stack has one way, that of its profile.";
-static const char no_black_hole[] = "The stack does not probe for path MTU black holes.";
 static const char fastopen_key[] = "net.ipv4.tcp_fastopen_key";
 static const char old_linux[] = "Linux has dropped this itself; scripts set it for older kernels.";
 
@@ -100,12 +99,6 @@ static const struct kept kept[] = {
     {"net.ipv4.tcp_no_metrics_save", KEPT_NUMBER, "0", no_metrics, NULL},
     {"net.ipv4.tcp_no_ssthresh_metrics_save", KEPT_NUMBER, "1", no_metrics, NULL},
     {fastopen_key, KEPT_KEY, "00000000-00000000-00000000-00000000", "The stack has it, too.", NULL},
-    {"net.ipv4.tcp_mtu_probing", KEPT_NUMBER, "0", no_black_hole, NULL},
-    {"net.ipv4.tcp_base_mss", KEPT_NUMBER, "1024", no_black_hole, NULL},
-    {"net.ipv4.tcp_mtu_probe_floor", KEPT_NUMBER, "48", no_black_hole, NULL},
-    {"net.ipv4.tcp_probe_interval", KEPT_NUMBER, "600", no_black_hole, NULL},
-    {"net.ipv4.tcp_probe_threshold", KEPT_NUMBER, "8", no_black_hole, NULL},
-    {"net.ipv4.ip_no_pmtu_disc", KEPT_NUMBER, "0", follows_profile, NULL},
     {"net.ipv4.tcp_congestion_control", KEPT_WORD, "cubic", follows_profile, "reno cubic"},
     {"net.ipv4.tcp_available_congestion_control", KEPT_WORD, "reno cubic", follows_profile, ""},
     {"net.core.rmem_max", KEPT_NUMBER, "4194304", room, NULL},
@@ -122,8 +115,6 @@ static const struct kept kept[] = {
     {"net.inet.tcp.hostcache.purgenow", KEPT_TRIGGER, "0", no_metrics, NULL},
     {"net.inet.tcp.hostcache.enable", KEPT_NUMBER, "1", no_metrics, NULL},
     {"net.inet.tcp.blackhole", KEPT_NUMBER, "0", follows_profile, "silence towards closed ports"},
-    {"net.inet.tcp.path_mtu_discovery", KEPT_NUMBER, "1", follows_profile, NULL},
-    {"net.inet.tcp.pmtud_blackhole_detection", KEPT_NUMBER, "0", no_black_hole, NULL},
     {"net.inet.tcp.always_keepalive", KEPT_NUMBER, "1", follows_profile, NULL},
     {"net.inet.tcp.fast_finwait2_recycle", KEPT_NUMBER, "0", follows_profile, NULL},
     {"net.inet.tcp.rfc3042", KEPT_NUMBER, "1", follows_profile, NULL},

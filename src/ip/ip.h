@@ -32,6 +32,13 @@ struct ip_packet {
     struct la_span span[LA_PACKET_SPANS - 1];
 };
 
+/* What a route says beyond the way: the values of la_route_set. 0: nothing. */
+struct ip_metrics {
+    uint16_t advmss;             /* The MSS to offer. */
+    uint16_t initcwnd, initrwnd; /* Segments. */
+    bool mtu_locked;             /* The MTU is the route's, whatever ICMP says. */
+};
+
 /* Where a packet goes: found once per connection and kept with it (see ip_path_valid). */
 struct ip_path {
     struct la_addr src, dst;
@@ -40,6 +47,7 @@ struct ip_path {
     uint16_t mtu;        /* Of the path as known: interface, route, ICMP (RFC 1191, 8201). */
     uint32_t generation; /* Of the routing state it was made from. */
     bool local_link;     /* dst is on the link itself. */
+    struct ip_metrics metrics;
     bool broadcast;      /* dst is an IPv4 broadcast address: limited, or of a prefix on the interface. */
 };
 
@@ -108,6 +116,9 @@ int ip_iface_add(struct ip *ip, const struct la_iface_config *config);
 int ip_addr_add(struct ip *ip, int iface, const struct la_addr *addr, unsigned prefix_len);
 int ip_route_add(struct ip *ip, const struct la_addr *prefix, unsigned prefix_len, const struct la_addr *gateway,
                  int iface, uint32_t mtu);
+/* As la_route_set. */
+int ip_route_set(struct ip *ip, const struct la_addr *prefix, unsigned prefix_len, int iface, unsigned metric,
+                 uint32_t value);
 unsigned ip_iface_count(const struct ip *ip);
 const struct la_iface_config *ip_iface(const struct ip *ip, unsigned iface);
 

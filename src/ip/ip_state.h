@@ -57,6 +57,7 @@ struct ip_route {
     bool has_gateway;
     uint16_t iface;
     uint16_t mtu; /* 0: the interface's. */
+    struct ip_metrics metrics;
 };
 
 /* What lies on ip->deadlines. */

@@ -50,12 +50,16 @@ static bool gateway_ok(const struct ip *ip, const struct la_addr *gateway, bool 
     return addr_is4(gateway) == is4 && !ip_is_any(gateway) && !ip_is_multicast(gateway) && !ip_is_local(ip, gateway);
 }
 
+static bool mtu_ok(uint32_t mtu, bool is4) {
+    return !mtu || (mtu >= (is4 ? IP4_MTU_MIN : IP6_MTU_MIN) && mtu <= UINT16_MAX);
+}
+
 int ip_route_add(struct ip *ip, const struct la_addr *prefix, unsigned prefix_len, const struct la_addr *gateway,
                  int iface, uint32_t mtu) {
     if (iface < 0 || (uint32_t)iface >= ip->nifaces) return -LA_ENOENT;
     bool is4 = addr_is4(prefix);
     if (prefix_len > (is4 ? 32u : 128u)) return -LA_EINVAL;
-    if (mtu && (mtu < (is4 ? IP4_MTU_MIN : IP6_MTU_MIN) || mtu > UINT16_MAX)) return -LA_EINVAL;
+    if (!mtu_ok(mtu, is4)) return -LA_EINVAL;
     if (gateway && !gateway_ok(ip, gateway, is4)) return -LA_EINVAL;
     struct ip_route route = {.prefix_len = (uint8_t)(is4 ? prefix_len + 96 : prefix_len),
                              .has_gateway = gateway != NULL,
@@ -69,6 +73,41 @@ int ip_route_add(struct ip *ip, const struct la_addr *prefix, unsigned prefix_le
     route_insert(ip, &route);
     ip_changed(ip);
     return 0;
+}
+
+static int set_metric(struct ip_route *route, unsigned metric, uint32_t value) {
+    bool is4 = addr_is4(&route->prefix), mtu = metric == LA_ROUTE_MTU || metric == LA_ROUTE_MTU_LOCK;
+    is4 |= metric == LA_ROUTE_MTU_LOCK; /* Whoever says so knows: nothing has to be cut for it. */
+    if (mtu ? !mtu_ok(value, is4) : value > UINT16_MAX) return -LA_EINVAL;
+    switch (metric) {
+    case LA_ROUTE_MTU:
+    case LA_ROUTE_MTU_LOCK:
+        route->mtu = (uint16_t)value;
+        route->metrics.mtu_locked = value && metric == LA_ROUTE_MTU_LOCK;
+        return 0;
+    case LA_ROUTE_ADVMSS: route->metrics.advmss = (uint16_t)value; return 0;
+    case LA_ROUTE_INITCWND: route->metrics.initcwnd = (uint16_t)value; return 0;
+    case LA_ROUTE_INITRWND: route->metrics.initrwnd = (uint16_t)value; return 0;
+    default: return -LA_EINVAL;
+    }
+}
+
+int ip_route_set(struct ip *ip, const struct la_addr *prefix, unsigned prefix_len, int iface, unsigned metric,
+                 uint32_t value) {
+    bool is4 = addr_is4(prefix);
+    if (prefix_len > (is4 ? 32u : 128u)) return -LA_EINVAL;
+    unsigned len = is4 ? prefix_len + 96 : prefix_len;
+    struct la_addr masked = addr_mask(prefix, len);
+    int result = -LA_ENOENT;
+    for (uint32_t i = 0; i < ip->nroutes; i++) {
+        struct ip_route *route = &ip->routes[i];
+        bool same = route->prefix_len == len && addr_is4(&route->prefix) == is4 && addr_equal(&route->prefix, &masked);
+        if (!same || (iface >= 0 && route->iface != iface)) continue;
+        result = set_metric(route, metric, value);
+        if (result) return result;
+    }
+    if (!result) ip_changed(ip);
+    return result;
 }
 
 bool route_on_link(const struct ip *ip, unsigned iface, const struct la_addr *addr) {
@@ -127,6 +166,7 @@ static int first_iface(const struct ip *ip, const struct la_addr *dst) {
 static uint16_t path_mtu(const struct ip *ip, const struct ip_path *path, uint16_t route_mtu) {
     uint32_t mtu = ip->ifaces[path->iface]->config.mtu;
     if (route_mtu && route_mtu < mtu) mtu = route_mtu;
+    if (path->metrics.mtu_locked) return (uint16_t)mtu;
     uint16_t noted = pmtu_find(ip, &path->dst);
     return noted && noted < mtu ? noted : (uint16_t)mtu;
 }
@@ -154,6 +194,7 @@ static bool path_leave(const struct ip *ip, int iface, struct ip_path *path) {
     path->broadcast = iface_is_broadcast(ip, path->iface, &path->dst);
     path->local_link = !route || !route->has_gateway || path->broadcast || ip_is_multicast(&path->dst);
     path->next_hop = path->local_link ? path->dst : route->gateway;
+    if (route) path->metrics = route->metrics;
     path->mtu = path_mtu(ip, path, route ? route->mtu : 0);
     return true;
 }

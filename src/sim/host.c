@@ -113,6 +113,7 @@ bool sim_host_make(struct sim_host *host) {
         if (rc < 0) sim_wrong(world, "%s=%d: %s", name, host->setting[i], la_errno_name(-rc));
         sim_say(world, "h%u set        %s = %d", host->index, name, host->setting[i]);
     }
+    if (world->narrow) la_set(host->stack, "net.ipv4.tcp_mtu_probing", world->probing);
     if (host->clock_known) la_set(host->stack, "lastack.clock_resolution_us", (int64_t)(host->clock / LA_US));
     sim_say(world, "h%u is         %s, profile %s, mtu %u, clock of %llu ns (%s)", host->index,
             world->link == LA_LINK_IP ? "on an IP link" : "on Ethernet", host->profile, (unsigned)world->mtu,
@@ -179,6 +180,13 @@ static void arrive(struct sim_host *host, const struct sim_packet *packet) {
     if (!left) return;
     hand_in(host, left);
     sim_packet_free(left);
+}
+
+void sim_host_told(void *host, const uint8_t *data, size_t len) {
+    struct la_packet pieces = {.len = len, .nspans = 1, .span = {{data, len}}};
+    struct sim_packet *packet = sim_packet_new(((struct sim_host *)host)->index, &pieces);
+    hand_in(host, packet);
+    sim_packet_free(packet);
 }
 
 /* Whether a packet is for this host. */

@@ -72,4 +72,19 @@ struct sim_jitter_config {
 };
 struct sim_node *sim_jitter_new(const struct sim_jitter_config *config, uint64_t seed, const struct sim_ear *ear);
 
+/* Takes no packet longer than the MTU of the stage, from its time on; the last one stays. IPv6 packets of 1280 bytes
+ * always pass. */
+#define SIM_NARROW_STAGES 4
+struct sim_narrow_config {
+    enum la_link link;
+    struct sim_narrow_stage {
+        la_time from;
+        uint32_t mtu;
+    } stage[SIM_NARROW_STAGES]; /* In the order of time; the first one counts from the beginning. */
+    /* Gets an ICMP error about each packet that is too long, for the host that sent it; NULL: a black hole. */
+    void (*report)(void *ctx, const uint8_t *data, size_t len);
+    void *ctx;
+};
+struct sim_node *sim_narrow_new(const struct sim_narrow_config *config, const struct sim_ear *ear);
+
 #endif

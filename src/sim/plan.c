@@ -70,6 +70,33 @@ static void plan_way(struct sim_host *host, const struct sim_ear *ear) {
     host->exit.forward = sim_exit_forward;
 }
 
+/* Before the host's way: a place that becomes narrower and wider. It draws from a stream of its own. */
+static void make_narrow(struct sim_host *host, const struct sim_ear *ear) {
+    struct sim_world *world = host->world;
+    struct sim_random random = {world->config->seed * 2 + host->index};
+    struct sim_narrow_config config = {.link = world->link, .ctx = host};
+    random.state = sim_next(&random);
+    config.stage[0].mtu = world->mtu;
+    for (unsigned i = 1; i < SIM_NARROW_STAGES; i++) {
+        config.stage[i].from = config.stage[i - 1].from + sim_below(&random, 4 * LA_SECOND);
+        if (i == 1) config.stage[i].from += world->start;
+        config.stage[i].mtu = 600 + (uint32_t)sim_below(&random, world->mtu - 600);
+    }
+    if (!world->probing) config.report = sim_host_told;
+    struct sim_node *node = sim_narrow_new(&config, ear);
+    node->next = host->up;
+    host->up = node;
+}
+
+/* In some scenarios; in half of them without a word. */
+static void plan_narrow(struct sim_world *world) {
+    struct sim_random random = {~world->config->seed};
+    random.state = sim_next(&random);
+    world->narrow = sim_percent(&random, 20);
+    if (world->narrow && sim_percent(&random, 50)) world->probing = (int)sim_between(&random, 1, 2);
+    if (world->probing) world->outage = true; /* It takes timeouts. */
+}
+
 static void heard(void *ctx, const struct sim_packet *packet, const char *what, la_time now) {
     struct sim_world *world = ctx;
     struct sim_result *result = world->result;
@@ -118,6 +145,7 @@ static void plan_host(struct sim_world *world, unsigned i) {
     host->clock = some_clock(random);
     host->clock_known = sim_percent(random, 50);
     plan_way(host, &ear);
+    if (world->narrow) make_narrow(host, &ear);
     if (i == 0 && sim_percent(random, HOSTILE_PERCENT)) make_hostile(host);
 }
 
@@ -241,6 +269,7 @@ void sim_plan_world(struct sim_world *world) {
     world->accurate_ecn = sim_percent(random, 25);
     world->nhosts = sim_percent(random, 25) ? 3 : 2;
     world->nconns = (unsigned)sim_between(random, 1, SIM_CONNS - 2);
+    plan_narrow(world);
     for (unsigned i = 0; i < world->nhosts; i++) plan_host(world, i);
     for (unsigned i = 0; i < world->nconns; i++) plan_conn(world, i);
     world->result->connections = world->nconns;

@@ -165,6 +165,8 @@ struct sim_world {
     uint32_t loss_ppm; /* The worst of all links, corruption included. */
     bool cut;          /* That has happened: nobody answers for anything but memory. */
     bool outage;
+    bool narrow;  /* Large packets are lost somewhere … */
+    int probing;  /* … and the stacks search for what passes: tcp_mtu_probing; 0: they are told by ICMP. */
     bool hostile; /* One of the hosts is. */
     bool accurate_ecn; /* All hosts ask for it. */
     unsigned nhosts, nconns;
@@ -198,6 +200,8 @@ void sim_host_free(struct sim_host *host);
 /* Ticks, programs, events, packets out, until the host has nothing more to do at this moment. */
 void sim_host_work(struct sim_host *host);
 /* Packets arrive from another host. */
+/* The network itself has something to say to the host: an ICMP error. */
+void sim_host_told(void *host, const uint8_t *data, size_t len);
 void sim_exit_forward(struct sim_node *node, struct sim_packet *packet, la_time now);
 la_time sim_host_next(const struct sim_host *host);
 /* What the host's clock says: all that its stack is told of the time. */

@@ -164,6 +164,7 @@ enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in) {
     if (a.advanced) {
         tcp_score_acked(c, &a);
         advance(c, ack);
+        tcp_mtu_acked(c);
         if (window_update(c, in)) a.plain = false;
     }
     engine(c, in, &a);

@@ -21,6 +21,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *tcp) {
     c->sndbuf = tcp->params.sndbuf;
     c->linger2_s = 0;
     c->opened_at = LA_NEVER;
+    c->mtu.discover = tcp->params.no_pmtu_disc ? LA_PMTUDISC_DONT : LA_PMTUDISC_WANT;
     sent_init(&c->eng.sent);
     c->eng.cc.ops = cc_at(tcp->params.congestion);
     c->rcvlowat = 1;
@@ -98,7 +99,7 @@ bool tcp_path_refresh(struct tcp_conn *c) {
     struct ip_path path;
     if (ip_path_find(tcp->ip, &c->key.peer, &c->key.local, c->zone, &path) < 0) return false;
     bool moved = path.iface != c->path.iface && list_linked(&c->out);
-    c->path = (struct tcp_path){path.next_hop, path.generation, path.iface, path.mtu};
+    c->path = (struct tcp_path){path.next_hop, path.generation, path.iface, path.mtu, path.metrics};
     if (moved) {
         list_remove(&c->out);
         list_append(&tcp->out[c->path.iface], &c->out);

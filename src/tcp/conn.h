@@ -17,6 +17,7 @@
 #include "base/wheel.h"
 #include "tcp/ecn.h"
 #include "tcp/engine.h"
+#include "tcp/mtu.h"
 #include "tcp/tcp.h"
 #include "wire/tcp.h"
 
@@ -111,6 +112,7 @@ struct tcp_path {
     struct la_addr next_hop;
     uint32_t generation;
     uint16_t iface, mtu;
+    struct ip_metrics metrics;
 };
 
 /* A la_move in 12 bytes. */
@@ -225,6 +227,7 @@ struct tcp_conn {
     /* The way out, and to the owner. */
     struct list out; /* In the interface's list of connections with marks. */
     struct tcp_path path;
+    struct tcp_mtu mtu;
     struct event_node event;
     int error; /* Pending, positive. */
 
@@ -313,14 +316,17 @@ struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *
 /* open.c: what an active and a passive open share. */
 /* The largest payload, without options, that a packet of the path holds and TCP_MAXSEG (0: none) allows. */
 uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_mss);
-/* What our SYN offers: as the interface is, whatever the path beyond it may be (RFC 6691, 2; RFC 1191, 3.1), or as the
- * path is (mss_of_path). */
-uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t path_mtu,
-                     uint16_t user_mss);
+/* What our SYN offers: what the route says; or as the interface is, whatever the path beyond it may be (RFC 6691, 2; RFC
+ * 1191, 3.1), or as the path is (mss_of_path). */
+uint16_t tcp_own_mss(const struct tcp *tcp, const struct ip_path *path, uint16_t user_mss);
+/* A connection's path as ip/ has it. */
+struct ip_path tcp_full_path(const struct tcp_conn *c);
 /* What the peer's SYN offers, or the default of its family. */
 uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o);
-/* The window field of a SYN, where it is never scaled. */
-uint16_t tcp_syn_window(uint32_t rcvbuf);
+/* The window field of a SYN, where it is never scaled; at most `limit`, unless that is 0. */
+uint16_t tcp_syn_window(uint32_t rcvbuf, uint32_t limit);
+/* That limit, in bytes, where the path has one. */
+uint32_t tcp_syn_window_limit(const struct tcp *tcp, const struct ip_path *path, uint16_t user_mss);
 void tcp_open_send(struct tcp_conn *c, seq iss);
 /* The peer's SYN: its options against ours, its ISN, its window. */
 void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn);
@@ -441,6 +447,7 @@ struct tcp_plan {
     uint16_t flags;
     bool silent;        /* A probe: sequence variables stay. */
     bool tlp;           /* A tail loss probe. */
+    bool mtu_probe;     /* Larger than the MSS (RFC 4821). */
     struct sent *again; /* What is sent again, or NULL: the first of its records. */
     uint32_t unit;      /* Payload of each segment of a unit that the device cuts; 0: it is one segment. */
 };

@@ -5,6 +5,10 @@
  * Windows count segments. An algorithm with control() decides alone. */
 #include "tcp/conn.h"
 
+static uint32_t initial_window(const struct tcp_conn *c) {
+    return c->path.metrics.initcwnd ? c->path.metrics.initcwnd : c->tcp->params.initial_window;
+}
+
 struct cc_now tcp_cc_now(const struct tcp_conn *c) {
     const struct tcp_engine *e = &c->eng;
     return (struct cc_now){
@@ -21,7 +25,7 @@ struct cc_now tcp_cc_now(const struct tcp_conn *c) {
         .phase = e->phase,
         .hystart = c->tcp->params.hystart,
         .no_sack = !c->is.sack_on,
-        .initial_cwnd = c->tcp->params.initial_window,
+        .initial_cwnd = initial_window(c),
     };
 }
 
@@ -63,7 +67,7 @@ static void pace(struct tcp_conn *c) {
 
 void tcp_cwnd_init(struct tcp_conn *c) {
     struct tcp_engine *e = &c->eng;
-    e->cc.cwnd = c->tcp->params.initial_window;
+    e->cc.cwnd = initial_window(c);
     if (e->cc.ssthresh == 0) e->cc.ssthresh = CC_INFINITE;
     e->used_at = e->sent_at = tcp_clock_ms(c->tcp);
     e->usage_seq = c->snd_una;
@@ -174,7 +178,7 @@ void tcp_cwnd_ack(struct tcp_conn *c, struct tcp_acked *a) {
  * what it used. */
 static void application_limited(struct tcp_conn *c) {
     struct tcp_engine *e = &c->eng;
-    uint32_t init = c->tcp->params.initial_window, used = e->used_out > init ? e->used_out : init;
+    uint32_t init = initial_window(c), used = e->used_out > init ? e->used_out : init;
     if (e->phase == CC_OPEN && used < e->cc.cwnd) {
         e->cc.ssthresh = tcp_cwnd_ssthresh_current(c);
         e->cc.cwnd = (e->cc.cwnd + used) / 2;
@@ -207,7 +211,7 @@ void tcp_cwnd_validate(struct tcp_conn *c) {
 void tcp_cwnd_restart(struct tcp_conn *c) {
     struct tcp_engine *e = &c->eng;
     la_time idle = (la_time)(tcp_clock_ms(c->tcp) - e->sent_at) * LA_MS, rto = tcp_rto(c);
-    uint32_t least = c->tcp->params.initial_window;
+    uint32_t least = initial_window(c);
     if (e->sent.count) return;
     struct cc_now now = tcp_cc_now(c);
     if (e->cc_begun && e->cc.ops->restart) e->cc.ops->restart(&e->cc, &now, idle);

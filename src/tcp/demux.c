@@ -138,6 +138,10 @@ static void connection_error(struct tcp_conn *c, const struct ip_error *e) {
         return;
     }
     if (e->mtu) {
+        if (!tcp_mtu_believes(c, e)) {
+            tcp_drop(c, LA_D_ICMP_STRAY);
+            return;
+        }
         ip_pmtu_note(c->tcp->ip, &c->key.peer, e->mtu);
         if (tcp_path_refresh(c)) tcp_recover_mtu(c);
         return;

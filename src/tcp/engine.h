@@ -136,8 +136,9 @@ struct sent *tcp_score_next_lost(struct tcp_conn *c);
 void tcp_score_acked(struct tcp_conn *c, struct tcp_acked *a);
 /* A timeout: all that was in flight, or with `reneged` all that is not acknowledged, is lost. */
 void tcp_score_timeout(struct tcp_conn *c, bool reneged);
-/* A record was cut in two: both count. */
-void tcp_score_split(struct tcp_conn *c, const struct sent *s);
+/* Record i is longer than `len`: it keeps so much, and the rest goes to the next one, or to one of its own. NULL: no
+ * memory. */
+struct sent *tcp_score_cut(struct tcp_conn *c, uint32_t i, uint32_t len);
 /* Nothing was lost after all. */
 void tcp_score_found(struct tcp_conn *c);
 void tcp_score_clear(struct tcp_conn *c);

@@ -51,7 +51,8 @@ static void fill_sequence(const struct tcp_conn *c, struct la_conn_info *info) {
     info->path_mtu = c->path.mtu;
     if (c->bytes_in || c->ooo.count) info->data_at = time_of(c, c->data_at);
     if (c->segs_in) info->heard_at = time_of(c, c->heard_at);
-    if (c->path.mtu) info->own_mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
+    struct ip_path path = tcp_full_path(c);
+    if (c->path.mtu) info->own_mss = tcp_own_mss(c->tcp, &path, c->user_mss);
     info->rcv_rtt = c->tune.rtt_us * LA_US;
     info->srtt = c->srtt_us * LA_US;
     info->rttvar = c->rttvar_us * LA_US;

@@ -87,7 +87,7 @@ static void ack_arrives(struct tcp_conn *listener, struct tcp_in *in) {
         }
         e.zone = tcp_zone_of(in);
         e.peer_wnd = s->wnd;
-        e.wnd = tcp_syn_window(listener->rcvbuf);
+        e.wnd = tcp_syn_window(listener->rcvbuf, 0);
         tcp_embryo_complete(listener, &e, in);
         return;
     }

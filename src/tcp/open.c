@@ -23,10 +23,11 @@ uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_ms
     return user_mss && user_mss < mss ? user_mss : mss;
 }
 
-uint16_t tcp_own_mss(const struct tcp *tcp, const struct la_addr *peer, unsigned iface, uint16_t path_mtu,
-                     uint16_t user_mss) {
-    uint32_t mtu = tcp->params.mss_of_path ? path_mtu : ip_iface(tcp->ip, iface)->mtu;
-    return tcp_path_mss(peer, (uint16_t)mtu, user_mss);
+uint16_t tcp_own_mss(const struct tcp *tcp, const struct ip_path *path, uint16_t user_mss) {
+    uint16_t advmss = path->metrics.advmss;
+    if (advmss) return user_mss && user_mss < advmss ? user_mss : advmss;
+    uint32_t mtu = tcp->params.mss_of_path ? path->mtu : ip_iface(tcp->ip, path->iface)->mtu;
+    return tcp_path_mss(&path->dst, (uint16_t)mtu, user_mss);
 }
 
 uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, const struct tcp_options *o) {
@@ -34,7 +35,15 @@ uint16_t tcp_offered_mss(const struct tcp *tcp, const struct la_addr *peer, cons
     return la_addr_is4(peer) ? tcp->params.mss_default_v4 : tcp->params.mss_default_v6;
 }
 
-uint16_t tcp_syn_window(uint32_t rcvbuf) { return rcvbuf > UINT16_MAX ? UINT16_MAX : (uint16_t)rcvbuf; }
+uint16_t tcp_syn_window(uint32_t rcvbuf, uint32_t limit) {
+    uint32_t window = limit && limit < rcvbuf ? limit : rcvbuf;
+    return window > UINT16_MAX ? UINT16_MAX : (uint16_t)window;
+}
+
+uint32_t tcp_syn_window_limit(const struct tcp *tcp, const struct ip_path *path, uint16_t user_mss) {
+    uint32_t segments = path->metrics.initrwnd;
+    return segments ? segments * tcp_own_mss(tcp, path, user_mss) : 0;
+}
 
 /* An option holds when both sides offered it. */
 void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
@@ -48,6 +57,7 @@ void tcp_open_agree(struct tcp_conn *c, const struct tcp_seg *syn) {
     if (!c->is.wscale_on) c->rcv_wscale = 0;
     uint16_t mss = tcp_offered_mss(c->tcp, &c->key.peer, o);
     c->peer_mss = mss < params->mss_min ? params->mss_min : mss;
+    tcp_mtu_open(c);
     tcp_send_mss_update(c);
     if (params->rcvbuf_mss_rounded) c->rcvbuf = (c->rcvbuf + c->mss - 1) / c->mss * c->mss;
     if (c->is.ts_on) {

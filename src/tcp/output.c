@@ -11,12 +11,13 @@
 #define SACK_HEAD 4u  /* Bytes, NOPs included. */
 #define SACK_BLOCK 8u
 
-static struct ip_path full_path(const struct tcp_conn *c) {
+struct ip_path tcp_full_path(const struct tcp_conn *c) {
     return (struct ip_path){.src = c->key.local,
                             .dst = c->key.peer,
                             .next_hop = c->path.next_hop,
                             .iface = c->path.iface,
                             .mtu = c->path.mtu,
+                            .metrics = c->path.metrics,
                             .generation = c->path.generation};
 }
 
@@ -44,7 +45,8 @@ static void syn_options(const struct tcp_conn *c, struct tcp_options *o) {
     bool answer = c->state == LA_SYN_RCVD;
     if (c->is.noopt) return;
     o->has_mss = true;
-    o->mss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
+    struct ip_path path = tcp_full_path(c);
+    o->mss = tcp_own_mss(c->tcp, &path, c->user_mss);
     if (params->syn_drop_options && c->backoff > 2) return; /* Something on the path may not like the others. */
     o->has_wscale = answer ? c->is.wscale_on : params->window_scaling;
     o->wscale = c->rcv_wscale;
@@ -72,7 +74,9 @@ static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct 
 /* In a SYN the window is not scaled; before the peer's SYN there is no sequence to count it from. */
 static uint16_t syn_window(struct tcp_conn *c) {
     uint32_t unread = c->state == LA_SYN_RCVD ? tcp_unread(c) : 0;
-    uint16_t window = tcp_syn_window(unread < c->rcvbuf ? c->rcvbuf - unread : 0);
+    struct ip_path path = tcp_full_path(c);
+    uint32_t limit = tcp_syn_window_limit(c->tcp, &path, c->user_mss);
+    uint16_t window = tcp_syn_window(unread < c->rcvbuf ? c->rcvbuf - unread : 0, limit);
     if (c->state == LA_SYN_RCVD) c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, window));
     return window;
 }
@@ -126,7 +130,8 @@ static void fill_segment(struct tcp_conn *c, const struct tcp_plan *plan, struct
 }
 
 static struct ip_meta meta_of(const struct tcp_conn *c, const struct tcp_plan *plan) {
-    return (struct ip_meta){PROTO_TCP, c->ttl, (uint8_t)(c->tos | tcp_ecn_codepoint(c, plan)), false};
+    uint8_t tos = (uint8_t)(c->tos | tcp_ecn_codepoint(c, plan));
+    return (struct ip_meta){PROTO_TCP, c->ttl, tos, tcp_mtu_may_fragment(c, plan->mtu_probe)};
 }
 
 /* Builds what is planned. True: *out is ready. False: the IP layer keeps or drops it; either way it counts as sent, and
@@ -134,7 +139,7 @@ static struct ip_meta meta_of(const struct tcp_conn *c, const struct tcp_plan *p
 static bool build(struct tcp_conn *c, const struct tcp_plan *plan, struct la_packet *out) {
     struct tcp *tcp = c->tcp;
     struct tcp_seg s;
-    struct ip_path path = full_path(c);
+    struct ip_path path = tcp_full_path(c);
     struct ip_meta meta = meta_of(c, plan);
     ip_packet_init(&tcp->packet);
     tcp->packet.segment = (uint16_t)plan->unit;
@@ -207,6 +212,7 @@ void tcp_reply_send(struct tcp *tcp, const struct tcp_reply *r) {
     s.flags = r->flags;
     s.wnd = r->wnd;
     s.opt = r->opt;
+    meta.may_fragment = path.metrics.mtu_locked;
     ip_packet_init(p);
     put_header(tcp, &path, p, &s);
     ip_send(tcp->ip, &path, &meta, p);

@@ -148,6 +148,12 @@ struct tcp_params {
     bool tlp;             /* Tail loss probes (RFC 8985, 7). */
     bool frto;            /* RFC 5682. */
     bool idle_restart;    /* After a pause the window begins small again (RFC 5681, 4.1). */
+    bool no_pmtu_disc;             /* Sockets begin with IP_MTU_DISCOVER off: DF is clear. */
+    uint8_t mtu_probing;           /* enum mtu_probing */
+    uint16_t base_mss;             /* Where the search for the MTU begins, and what a black hole is tried with first … */
+    uint16_t mtu_probe_floor;      /* … down to this; bytes of payload. */
+    uint16_t mtu_probe_threshold;  /* The search ends when less than this is left. */
+    la_time mtu_probe_interval;    /* And begins anew after this. */
     bool pacing;          /* Data leaves spread over the round trip, whatever the algorithm. */
 };
 

@@ -87,7 +87,7 @@ void tcp_rack_timeout(struct tcp_conn *c) {
     uint32_t before = tcp_in_flight(c);
     detect(c);
     if (tcp_in_flight(c) != before) {
-        if (c->eng.phase != CC_RECOVERY) {
+        if (c->eng.phase != CC_RECOVERY && !tcp_mtu_probe_lost(c)) {
             tcp_recover_enter(c, false);
             tcp_cwnd_reduce_first(c);
         }

@@ -200,6 +200,7 @@ static void perhaps_enter(struct tcp_conn *c, struct tcp_acked *a) {
         try_open(c, a);
         return;
     }
+    if (!a->ece && tcp_mtu_probe_lost(c)) return;
     tcp_recover_enter(c, a->ece);
 }
 
@@ -301,7 +302,8 @@ void tcp_recover_resend_longer(struct tcp_conn *c, uint32_t mss) {
 
 void tcp_recover_mtu(struct tcp_conn *c) {
     uint16_t before = c->mss;
+    bool probe = tcp_mtu_path_changed(c);
     tcp_send_mss_update(c);
-    if (c->mss >= before || !tcp_synchronized(c)) return;
+    if ((c->mss >= before && !probe) || !tcp_synchronized(c)) return;
     tcp_recover_resend_longer(c, tcp_send_mss(c));
 }

@@ -18,7 +18,9 @@ static uint32_t clock_us(const struct tcp_conn *c) { return (uint32_t)(c->tcp->e
 void tcp_recv_init(struct tcp_conn *c, seq irs) {
     c->irs = irs;
     c->rcv_nxt = c->rcv_read = c->last_ack_sent = seq_add(irs, 1);
-    c->rcv_adv = seq_add(c->rcv_nxt, tcp_syn_window(c->rcvbuf)); /* As our SYN has told, or is about to. */
+    struct ip_path path = tcp_full_path(c);
+    uint32_t limit = tcp_syn_window_limit(c->tcp, &path, c->user_mss);
+    c->rcv_adv = seq_add(c->rcv_nxt, tcp_syn_window(c->rcvbuf, limit)); /* As our SYN has told, or is about to. */
     c->tune = (struct tcp_tune){.read_from = c->rcv_read, .read_at = clock_us(c)};
 }
 

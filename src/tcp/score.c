@@ -164,10 +164,24 @@ void tcp_score_timeout(struct tcp_conn *c, bool reneged) {
     e->nseen = 0;
 }
 
-void tcp_score_split(struct tcp_conn *c, const struct sent *s) {
-    if (s->marks & SENT_LOST) c->eng.lost_out++;
-    if (s->marks & SENT_AGAIN) c->eng.again_out++;
-    if (s->marks & SENT_SACKED) c->eng.sacked_out++;
+/* What is lost and has not gone again yet. */
+static bool waits_to_go(const struct sent *s) { return (s->marks & (SENT_LOST | SENT_AGAIN)) == SENT_LOST; }
+
+struct sent *tcp_score_cut(struct tcp_conn *c, uint32_t i, uint32_t len) {
+    struct tcp_engine *e = &c->eng;
+    struct sent *s = sent_at(&e->sent, i), *next = i + 1 < e->sent.count ? sent_at(&e->sent, i + 1) : NULL;
+    seq from = s->from, at = seq_add(from, len);
+    if (next && waits_to_go(s) && waits_to_go(next)) { /* Both go now: full segments, as when they were new. */
+        next->marks |= s->marks & SENT_EVER;
+        next->from = s->to = at;
+        return s;
+    }
+    if (!sent_split(&e->sent, c->tcp->env, i, at)) return NULL;
+    s = sent_at(&e->sent, sent_find(&e->sent, from));
+    if (s->marks & SENT_LOST) e->lost_out++;
+    if (s->marks & SENT_AGAIN) e->again_out++;
+    if (s->marks & SENT_SACKED) e->sacked_out++;
+    return s;
 }
 
 /* The first from `i` on that is not SACKed and was sent once, or again. */

@@ -8,7 +8,7 @@
 #define TS_OPTION_BYTES 12
 
 void tcp_send_mss_update(struct tcp_conn *c) {
-    uint16_t mss = tcp_path_mss(&c->key.peer, c->path.mtu, c->user_mss);
+    uint16_t mss = tcp_path_mss(&c->key.peer, tcp_mtu(c), c->user_mss);
     c->mss = c->peer_mss && c->peer_mss < mss ? c->peer_mss : mss;
 }
 
@@ -38,11 +38,9 @@ static bool plan_again(struct tcp_conn *c, struct tcp_plan *plan, struct sent *s
     bool first = (i & (q->cap - 1)) == 0, fin = seq_gt(s->to, c->snd_end);
     uint32_t len = seq_len(s->from, s->to) - (fin ? 1 : 0);
     if (!first && seq_gt(s->to, seq_add(c->snd_una, c->snd_wnd))) return false;
-    if (len > mss) { /* The path takes less than when it was sent. */
-        seq from = s->from;
-        if (!sent_split(q, c->tcp->env, i & (q->cap - 1), seq_add(from, mss))) return false;
-        tcp_score_split(c, sent_at(q, sent_find(q, from)));
-        s = sent_at(q, sent_find(q, from));
+    if (len > mss) {
+        s = tcp_score_cut(c, i & (q->cap - 1), mss);
+        if (!s) return false;
         len = mss;
         fin = false;
     }
@@ -116,7 +114,8 @@ static bool ends_burst(const struct tcp_conn *c, uint32_t len, uint32_t left, ui
     uint32_t next = left - len < mss ? left - len : mss;
     if (next > may - len) next = may - len;
     if (c->burst + len >= c->piece * mss || c->burst + len + next > c->max_snd_wnd / 2) return true;
-    return next == 0 || (next < mss && !(next == left - len && c->is.nodelay));
+    bool tail = next == left - len && (c->is.nodelay || seq_leq(c->snd_small, c->snd_una)); /* Goes with it. */
+    return next == 0 || (next < mss && !tail);
 }
 
 /* PSH stands at the end of a piece of two segments or more. A unit is one. */
@@ -139,8 +138,23 @@ static uint32_t widen(struct tcp_conn *c, uint32_t left, uint32_t may, uint32_t 
     return may > mss && sent_room(&c->eng.sent, c->tcp->env, (may + mss - 1) / mss) ? may : mss;
 }
 
+/* A probe for a larger MTU, where one is due (RFC 4821). True: it is planned, or awaited. */
+static bool plan_mtu_probe(struct tcp_conn *c, struct tcp_plan *plan, bool *go) {
+    uint32_t len = 0;
+    enum mtu_verdict verdict = tcp_mtu_probe_due(c, &len);
+    if (verdict == MTU_NO_PROBE || !sent_room(&c->eng.sent, c->tcp->env, 1)) return false;
+    *go = verdict == MTU_PROBE;
+    if (*go)
+        *plan = (struct tcp_plan){.seq = c->snd_nxt, .len = len, .flags = TCP_ACK, .mtu_probe = true};
+    else
+        c->eng.held_back = true;
+    return true;
+}
+
 static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
+    bool probe;
     if (seq_gt(c->snd_nxt, c->snd_end)) return false;
+    if (plan_mtu_probe(c, plan, &probe)) return probe;
     uint32_t left = seq_len(c->snd_nxt, c->snd_end), mss = tcp_send_mss(c), may = left ? usable(c, mss) : 0;
     uint32_t len = left < mss ? left : mss;
     if (len > may) len = may;
@@ -262,6 +276,7 @@ static void sent_again(struct tcp_conn *c, const struct tcp_plan *plan) {
         note_again(c);
         tcp_score_sent_again(c, sent_at(q, first_at + i));
     }
+    tcp_mtu_probe_void(c);
     tcp_pace_sent(c, plan->len);
     count_prr(c, n);
     bool first = seq_eq(plan->seq, c->snd_una);
@@ -274,6 +289,7 @@ static void sent_new(struct tcp_conn *c, const struct tcp_plan *plan, seq end) {
     seq at = plan->seq;
     for (uint32_t i = 1; i < n; i++, at = seq_add(at, plan->unit)) tcp_score_sent(c, at, seq_add(at, plan->unit));
     tcp_score_sent(c, at, end);
+    if (plan->mtu_probe) tcp_mtu_probe_sent(c, plan->len, end);
     c->snd_nxt = end;
     c->snd_max = seq_max(c->snd_max, end);
     tcp_pace_sent(c, plan->len);
@@ -321,5 +337,5 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         if (plan->tlp) tlp_sent(c, plan);
         stop_probing(c);
     }
-    if (plan->len % tcp_send_mss(c)) c->snd_small = seq_max(c->snd_small, end);
+    if (plan->len % tcp_send_mss(c) && !plan->mtu_probe) c->snd_small = seq_max(c->snd_small, end);
 }

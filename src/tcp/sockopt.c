@@ -1,6 +1,6 @@
 /* getsockopt and setsockopt: integers by the tables of sockopt_socket.c and sockopt_tcp.c; here the few options that
- * are something else: SO_LINGER, SO_MAX_PACING_RATE, TCP_CONGESTION, TCP_INFO. A buffer that is too short for a value
- * gets its beginning, as on Linux. */
+ * are something else: SO_LINGER, SO_MAX_PACING_RATE, TCP_CONGESTION, TCP_INFO, IP_MTU. A buffer that is too short for a
+ * value gets its beginning, as on Linux. */
 #include "tcp/sockopt.h"
 
 #define CONGESTION_LEN 16u /* Linux's TCP_CA_NAME_MAX. */
@@ -98,6 +98,15 @@ static int get_info(const struct tcp_conn *c, void *value, size_t *len) {
     return give(value, len, &info, sizeof info);
 }
 
+static bool is_mtu(int level, int name) {
+    return (level == LA_IPPROTO_IP && name == LA_IP_MTU) || (level == LA_IPPROTO_IPV6 && name == LA_IPV6_MTU);
+}
+
+static int get_mtu(const struct tcp_conn *c, void *value, size_t *len) {
+    int mtu = c->path.mtu;
+    return mtu ? give(value, len, &mtu, sizeof mtu) : -LA_ENOTCONN;
+}
+
 int tcp_getsockopt(struct tcp *tcp, la_sock sock, int level, int name, void *value, size_t *len) {
     struct tcp_conn *c = tcp_conn_of(tcp, sock);
     if (!c) return -LA_EBADF;
@@ -107,6 +116,7 @@ int tcp_getsockopt(struct tcp *tcp, la_sock sock, int level, int name, void *val
     if (level == LA_IPPROTO_TCP && name == LA_TCP_CONGESTION) return get_congestion(c, value, len);
     if (level == LA_IPPROTO_TCP && name == LA_TCP_INFO) return get_info(c, value, len);
     if (level == LA_IPPROTO_TCP && tcp_fastopen_is_option(name)) return tcp_fastopen_getsockopt(c, name, value, len);
+    if (is_mtu(level, name)) return get_mtu(c, value, len);
     const struct sockopt *o = find(level, name);
     if (!o) return -LA_ENOPROTOOPT;
     int number = o->get(c);

@@ -67,6 +67,9 @@ static bool is_unbound(const struct tcp_conn *c, int value) {
     return !c->is.bound;
 }
 
+static void set_mtu_discover(struct tcp_conn *c, int value) { c->mtu.discover = (uint8_t)value; }
+static int get_mtu_discover(struct tcp_conn *c) { return c->mtu.discover; }
+
 static const struct sockopt options[] = {
     {LA_SOL_SOCKET, LA_SO_REUSEADDR, SOCKOPT_ANY_INT, set_reuseaddr, get_reuseaddr, NULL},
     {LA_SOL_SOCKET, LA_SO_TYPE, SOCKOPT_CANNOT_SET, get_type, NULL},
@@ -80,6 +83,9 @@ static const struct sockopt options[] = {
     {LA_SOL_SOCKET, LA_SO_SNDLOWAT, SOCKOPT_CANNOT_SET, get_sndlowat, NULL},
     {LA_IPPROTO_IP, LA_IP_TOS, 0, 255, set_tos, get_tos, NULL},
     {LA_IPPROTO_IP, LA_IP_TTL, 1, 255, set_ttl, get_ttl, NULL},
+    {LA_IPPROTO_IP, LA_IP_MTU_DISCOVER, LA_PMTUDISC_DONT, LA_PMTUDISC_PROBE, set_mtu_discover, get_mtu_discover, NULL},
+    {LA_IPPROTO_IPV6, LA_IPV6_MTU_DISCOVER, LA_PMTUDISC_DONT, LA_PMTUDISC_PROBE, set_mtu_discover, get_mtu_discover,
+     NULL},
     {LA_IPPROTO_IPV6, LA_IPV6_UNICAST_HOPS, -1, 255, set_ttl, get_ttl, NULL},
     {LA_IPPROTO_IPV6, LA_IPV6_V6ONLY, SOCKOPT_ANY_INT, set_v6only, get_v6only, is_unbound},
     {LA_IPPROTO_IPV6, LA_IPV6_TCLASS, 0, 255, set_tos, get_tos, NULL},

@@ -131,8 +131,8 @@ static bool negotiate(struct tcp_conn *listener, const struct tcp_in *in, struct
     e->at = listener->tcp->env->now;
     e->ts_recent = o->ts_val;
     e->peer_mss = tcp_offered_mss(listener->tcp, &e->key.peer, o);
-    e->mss = tcp_own_mss(listener->tcp, &e->key.peer, path.iface, path.mtu, listener->user_mss);
-    e->wnd = tcp_syn_window(listener->rcvbuf);
+    e->mss = tcp_own_mss(listener->tcp, &path, listener->user_mss);
+    e->wnd = tcp_syn_window(listener->rcvbuf, tcp_syn_window_limit(listener->tcp, &path, listener->user_mss));
     bool options = !listener->is.noopt;
     if (!options) e->mss = 0;
     e->wscale_on = options && params->window_scaling && o->has_wscale;
@@ -219,6 +219,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_conn *l) {
     c->max_pacing_rate = l->max_pacing_rate;
     c->ttl = l->ttl;
     c->tos = l->tos;
+    c->mtu.discover = l->mtu.discover;
 }
 
 /* A server is not sure that the client is in the mode, too (RFC 9768, 3.1.5). */

@@ -118,7 +118,8 @@ static void fill_options(const struct tcp_conn *c, struct la_tcp_info *i) {
     i->tcpi_snd_wscale = c->snd_wscale & 15u;
     i->tcpi_rcv_wscale = c->rcv_wscale & 15u;
     i->tcpi_pmtu = c->path.mtu;
-    if (c->path.mtu) i->tcpi_advmss = tcp_own_mss(c->tcp, &c->key.peer, c->path.iface, c->path.mtu, c->user_mss);
+    struct ip_path path = tcp_full_path(c);
+    if (c->path.mtu) i->tcpi_advmss = tcp_own_mss(c->tcp, &path, c->user_mss);
 }
 
 static void fill_ecn(const struct tcp_conn *c, struct la_tcp_info *i) {

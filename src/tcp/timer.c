@@ -148,6 +148,7 @@ static enum tcp_verdict retransmit(struct tcp_conn *c) {
         c->opened_at = LA_NEVER;
         tcp_mark(c, MARK_SEND);
     } else {
+        tcp_mtu_timeout(c);
         tcp_recover_timeout(c);
     }
     c->backoff++;

@@ -51,6 +51,47 @@ static void the_longest_prefix_wins(void **state) {
     rig_end(&rig);
 }
 
+static int set(struct ip_rig *rig, const char *prefix, unsigned len, int iface, unsigned metric, uint32_t value) {
+    struct la_addr to = addr_of(prefix);
+    return ip_route_set(rig->ip, &to, len, iface, metric, value);
+}
+
+static void a_route_has_values_of_its_own(void **state) {
+    (void)state;
+    struct ip_rig rig;
+    struct ip_path path;
+    begin(&rig);
+    struct la_addr far = addr_of("8.8.8.8");
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_ADVMSS, 600), -LA_ENOENT);
+    assert_int_equal(route(&rig, "8.8.0.0", 16, NULL, 0, 0), 0);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, 1, LA_ROUTE_ADVMSS, 600), -LA_ENOENT);
+    assert_int_equal(set(&rig, "8.8.1.2", 16, 0, LA_ROUTE_ADVMSS, 600), 0);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_INITCWND, 3), 0);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_INITRWND, 4), 0);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_INITRWND, 65536), -LA_EINVAL);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, 77, 1), -LA_EINVAL);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_MTU, 67), -LA_EINVAL);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_MTU, 1400), 0);
+    assert_int_equal(find(&rig, "8.8.8.8", NULL, 0, &path), 0);
+    assert_int_equal(path.metrics.advmss, 600);
+    assert_int_equal(path.metrics.initcwnd, 3);
+    assert_int_equal(path.metrics.initrwnd, 4);
+    assert_int_equal(path.mtu, 1400);
+    ip_pmtu_note(rig.ip, &far, 1000);
+    assert_int_equal(find(&rig, "8.8.8.8", NULL, 0, &path), 0);
+    assert_int_equal(path.mtu, 1000);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_MTU_LOCK, 1300), 0); /* Whatever ICMP said. */
+    assert_false(ip_path_valid(rig.ip, &path));
+    assert_int_equal(find(&rig, "8.8.8.8", NULL, 0, &path), 0);
+    assert_int_equal(path.mtu, 1300);
+    assert_true(path.metrics.mtu_locked);
+    assert_int_equal(set(&rig, "8.8.0.0", 16, -1, LA_ROUTE_MTU, 0), 0);
+    assert_int_equal(find(&rig, "8.8.9.9", NULL, 0, &path), 0);
+    assert_int_equal(path.mtu, 1500);
+    assert_false(path.metrics.mtu_locked);
+    rig_end(&rig);
+}
+
 static void among_equals_the_first_added_wins(void **state) {
     (void)state;
     struct ip_rig rig;
@@ -184,6 +225,7 @@ static void a_path_is_valid_until_routing_changes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_route_has_values_of_its_own),
         cmocka_unit_test(the_longest_prefix_wins),
         cmocka_unit_test(among_equals_the_first_added_wins),
         cmocka_unit_test(families_do_not_mix),

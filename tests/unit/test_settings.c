@@ -59,6 +59,7 @@ static void read_source(const char *name, char *text, size_t size) {
 static unsigned fields_with_rows(const char *header, const char *type, const char *macro) {
     read_source(header, text_a, sizeof(text_a));
     read_source("src/settings.c", text_b, sizeof(text_b));
+    read_source("src/settings_path.def", text_b + strlen(text_b), sizeof(text_b) - strlen(text_b));
     unsigned fields = 0;
     char *at = strstr(text_a, type), *end = strstr(at, "\n};");
     for (char *line = strchr(at, '\n'); line < end; line = strchr(line + 1, '\n')) {

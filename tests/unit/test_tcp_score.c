@@ -136,9 +136,21 @@ static void both_pieces_of_a_segment_count(void **state) {
     en_send(u, c, 2);
     tcp_score_lost(c, en_record(c, 0));
     tcp_score_sent_again(c, en_record(c, 0));
-    assert_true(sent_split(&c->eng.sent, &u->env, 0, seq_add(en_seq(c, 0), 400)));
-    tcp_score_split(c, sent_at(&c->eng.sent, 0));
+    const struct sent *cut = tcp_score_cut(c, 0, 400); /* Before it the record was elsewhere. */
+    assert_ptr_equal(cut, en_record(c, 0));
     counts(c, 0, 2, 2, 3);
+}
+
+static void what_goes_again_beside_a_lost_one_gives_it_its_rest(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 10);
+    en_send(u, c, 3);
+    for (uint32_t i = 0; i < 2; i++) tcp_score_lost(c, en_record(c, i));
+    seq to = en_record(c, 1)->to;
+    assert_ptr_equal(tcp_score_cut(c, 0, 400), en_record(c, 0));
+    assert_int_equal(c->eng.sent.count, 3); /* No record more. */
+    assert_true(seq_eq(en_record(c, 1)->from, en_record(c, 0)->to) && seq_eq(en_record(c, 1)->to, to));
+    tcp_score_check(c);
 }
 
 int main(void) {
@@ -151,6 +163,7 @@ int main(void) {
         TU_TEST(without_sack_a_timeout_spares_nothing),
         TU_TEST(what_was_found_again_stands_in_the_order_of_time),
         TU_TEST(both_pieces_of_a_segment_count),
+        TU_TEST(what_goes_again_beside_a_lost_one_gives_it_its_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
