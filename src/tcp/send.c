@@ -337,5 +337,6 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         if (plan->tlp) tlp_sent(c, plan);
         stop_probing(c);
     }
-    if (plan->len % tcp_send_mss(c) && !plan->mtu_probe) c->snd_small = seq_max(c->snd_small, end);
+    bool small = plan->len % tcp_send_mss(c) && !plan->mtu_probe;
+    if (small && !syn && !plan->again) c->snd_small = seq_max(c->snd_small, end); /* Once; a SYN has less room. */
 }
