@@ -9,6 +9,7 @@
 #include "base/env.h"
 #include "base/wheel.h"
 #include "ip/ip.h"
+#include "settings.h"
 #include "tcp/tcp.h"
 #include "udp/udp.h"
 
@@ -22,6 +23,7 @@ struct la_stack {
     struct ip *ip;
     struct udp *udp;
     struct tcp tcp;
+    struct settings_index settings;
 };
 
 static inline void root_at(struct la_stack *stack, la_time now) {

@@ -10,10 +10,19 @@
 #include "tcp/mtu.h"
 #include "tcp/params.h"
 
-/* What the table's rows point into. Both are the stack's own; the functions below write them. */
+/* Where names are found: settings_index_init makes it, once. */
+#define SETTINGS_SLOTS 1024
+struct settings_index {
+    uint16_t name[SETTINGS_SLOTS]; /* Position of a name + 1; 0: free. */
+};
+
+void settings_index_init(struct settings_index *index);
+
+/* What the table's rows point into, and the index. All are the stack's own; the functions below write the first two. */
 struct settings {
     struct tcp_params *tcp;
     struct ip_settings *ip;
+    const struct settings_index *index;
 };
 
 /* Sets every field to its value in the profile "linux" (NULL means it), "freebsd" or "rfc". 0 or -LA_EINVAL. */
@@ -26,6 +35,10 @@ const char *settings_profile_name(unsigned i);
  * related settings may be set in any order. */
 int settings_set(const struct settings *s, const char *name, int64_t value);
 int settings_get(const struct settings *s, const char *name, int64_t *value);
+
+/* As la_set_text and la_get_text. */
+int settings_set_text(const struct settings *s, const char *name, const char *text);
+int settings_get_text(const struct settings *s, const char *name, char *text, size_t size);
 
 /* As la_setting_at. */
 bool settings_at(const struct settings *s, unsigned i, struct la_setting *setting, int64_t *value);

@@ -12,7 +12,7 @@
 #define DEFAULT_MEMORY ((size_t)256 << 20)
 
 static struct settings settings_of(const struct la_stack *stack) {
-    return (struct settings){(struct tcp_params *)&stack->tcp.params, ip_settings(stack->ip)};
+    return (struct settings){(struct tcp_params *)&stack->tcp.params, ip_settings(stack->ip), &stack->settings};
 }
 
 /* Settings that both transports obey. */
@@ -33,6 +33,7 @@ static int set_profile(struct la_stack *stack, const char *name) {
 /* --- Making and ending --- */
 
 static int create_parts(struct la_stack *stack, const struct la_config *config) {
+    settings_index_init(&stack->settings);
     wheel_init(&stack->wheel, 0);
     list_init(&stack->tcp_events);
     list_init(&stack->udp_events);
@@ -196,6 +197,19 @@ int la_set(struct la_stack *stack, const char *name, int64_t value) {
 int la_get(const struct la_stack *stack, const char *name, int64_t *value) {
     struct settings settings = settings_of(stack);
     return name && value ? settings_get(&settings, name, value) : -LA_ENOENT;
+}
+
+int la_set_text(struct la_stack *stack, const char *name, const char *text) {
+    struct settings settings = settings_of(stack);
+    int error = !name ? -LA_ENOENT : text ? settings_set_text(&settings, name, text) : -LA_EINVAL;
+    if (!error) share_settings(stack);
+    return error;
+}
+
+int la_get_text(const struct la_stack *stack, const char *name, char *text, size_t size) {
+    struct settings settings = settings_of(stack);
+    if (!name) return -LA_ENOENT;
+    return text ? settings_get_text(&settings, name, text, size) : -LA_EINVAL;
 }
 
 int la_fastopen_key_set(struct la_stack *stack, const void *key, size_t len) {

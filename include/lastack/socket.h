@@ -11,7 +11,14 @@ struct la_stack;
 enum la_family { LA_AF_INET = 2, LA_AF_INET6 = 10 };
 enum la_type { LA_SOCK_STREAM = 1, LA_SOCK_DGRAM = 2 };
 enum la_how { LA_SHUT_RD = 0, LA_SHUT_WR = 1, LA_SHUT_RDWR = 2 };
-enum la_msg { LA_MSG_OOB = 1, LA_MSG_PEEK = 2, LA_MSG_DONTWAIT = 0x40, LA_MSG_WAITALL = 0x100, LA_MSG_MORE = 0x8000 };
+enum la_msg {
+    LA_MSG_OOB = 1,
+    LA_MSG_PEEK = 2,
+    LA_MSG_DONTWAIT = 0x40,
+    LA_MSG_EOR = 0x80,
+    LA_MSG_WAITALL = 0x100,
+    LA_MSG_MORE = 0x8000
+};
 
 /* Makes a socket. Returns it, -LA_EAFNOSUPPORT, -LA_EPROTONOSUPPORT or -LA_ENOMEM. */
 la_sock la_socket(struct la_stack *stack, int family, int type);
@@ -38,7 +45,8 @@ int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *p
 
 /* Takes up to `len` bytes. Returns the number taken (possibly less), -LA_EAGAIN, -LA_EPIPE (shut down, or never
  * connected), or the connection's pending error once. LA_MSG_OOB makes the last byte urgent, if all are taken (RFC
- * 6093; for protocols that have always had it). */
+ * 6093; for protocols that have always had it). LA_MSG_EOR, if all are taken: what is sent later begins a segment of its
+ * own; the peer's program does not see it. */
 int64_t la_send(struct la_stack *stack, la_sock sock, const void *data, size_t len, int flags, la_time now);
 
 /* Gives up to `len` bytes; 0 at end of file (peer's FIN, or own SHUT_RD); -LA_EAGAIN; a pending error once

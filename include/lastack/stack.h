@@ -190,6 +190,13 @@ struct la_setting {
 int la_set(struct la_stack *stack, const char *name, int64_t value);
 int la_get(const struct la_stack *stack, const char *name, int64_t *value);
 
+/* The same with the value as people write it: a decimal number, or where a setting is one of several, its word
+ * (net.ipv4.tcp_congestion_control: "reno", "cubic", "bbr"; net.inet.tcp.cc.algorithm: "newreno", …). Also -LA_ENOENT
+ * for an unknown word, -LA_EINVAL for no number, or where `size` bytes do not hold the text and its end. Only la_get_text
+ * knows net.ipv4.tcp_available_congestion_control: all words with blanks between. */
+int la_set_text(struct la_stack *stack, const char *name, const char *text);
+int la_get_text(const struct la_stack *stack, const char *name, char *text, size_t size);
+
 /* The key of Fast Open's cookies (Linux's net.ipv4.tcp_fastopen_key as bytes): 16 bytes, or 32 for a second one whose
  * cookies are still accepted. A stack begins with a random one; machines behind one address need the same. Listeners
  * may have their own (LA_TCP_FASTOPEN_KEY). 0, -LA_EFAULT or -LA_EINVAL. */

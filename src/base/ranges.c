@@ -69,9 +69,14 @@ void ranges_trim(struct ranges *ranges, struct env *env, seq to) {
     }
 }
 
-const struct range *ranges_find(const struct ranges *ranges, seq x) {
+const struct range *ranges_next(const struct ranges *ranges, seq x) {
     unsigned i = first_ending(ranges, x, true);
-    return i < ranges->count && seq_leq(ranges->at[i].from, x) ? &ranges->at[i] : NULL;
+    return i < ranges->count ? &ranges->at[i] : NULL;
+}
+
+const struct range *ranges_find(const struct ranges *ranges, seq x) {
+    const struct range *next = ranges_next(ranges, x);
+    return next && seq_leq(next->from, x) ? next : NULL;
 }
 
 bool ranges_contain(const struct ranges *ranges, seq from, seq to) {

@@ -37,6 +37,8 @@ void ranges_cut(struct ranges *ranges, struct env *env, seq from);
 bool ranges_contain(const struct ranges *ranges, seq from, seq to);
 /* The interval that contains x, or NULL. */
 const struct range *ranges_find(const struct ranges *ranges, seq x);
+/* The first interval that ends behind x, or NULL. */
+const struct range *ranges_next(const struct ranges *ranges, seq x);
 /* Up to `max` intervals, the most recently added to first. Returns how many. */
 unsigned ranges_recent(const struct ranges *ranges, struct range *out, unsigned max);
 /* The sum of all lengths. */

@@ -43,7 +43,9 @@ const char *la_drill_shim_name(unsigned i) { return i < NCOMMANDS ? commands[i].
 
 int shim_run(const struct shim *shim) {
     const struct command *command = shim->argc > 0 ? find(shim->argv[0]) : NULL;
-    return command ? command->run(shim) : -LA_ENOENT;
+    int status = command ? command->run(shim) : -LA_ENOENT;
+    drill_stack_drain(shim->t); /* A device may take packets again. */
+    return status;
 }
 
 int shim_cannot(const struct shim *shim, const char *format, ...) {

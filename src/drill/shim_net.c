@@ -2,7 +2,10 @@
  *
  * Routes: the target has one interface, and everything is behind it. A route that a script adds or changes becomes a
  * route of the stack with the values that the words name; what a word does not name is as if it had never been set. An
- * MTU above the interface's is the interface's. */
+ * MTU above the interface's is the interface's.
+ *
+ * Queueing disciplines: nothing ever waits for the interface, so their order is no matter. What fq does beside that, it
+ * does for TCP: it paces, and the stack's own setting does the same. */
 #include "shim.h"
 
 #include <stdio.h>
@@ -118,7 +121,7 @@ int shim_ip(const struct shim *shim) {
 
 /* --- tc --- */
 
-/* Disciplines that only order what waits: with an interface that is always free, nothing waits. */
+/* Disciplines that only order what waits: with an interface that is always free, nothing waits. fq also paces. */
 static bool only_orders(const char *kind) {
     static const char *const kinds[] = {"fq", "fq_codel", "pfifo", "bfifo", "pfifo_fast", "codel", "sfq", "noqueue"};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -153,7 +156,7 @@ static int set_qdisc(const struct shim *shim, int n, bool fresh) {
     if (fresh && *held) return fail(shim, "Exclusivity flag on, cannot modify");
     snprintf(held, TC_KIND, "%s", kind);
     shim->t->output_blocked = limit == 0;
-    return 0;
+    return la_set(shim->t->stack, "lastack.tcp_pacing", !strcmp(kind, "fq"));
 }
 
 static int delete_qdisc(const struct shim *shim) {
@@ -161,7 +164,7 @@ static int delete_qdisc(const struct shim *shim) {
     if (!*held) return fail(shim, "Cannot delete qdisc with handle of zero");
     *held = '\0';
     shim->t->output_blocked = false;
-    return 0;
+    return la_set(shim->t->stack, "lastack.tcp_pacing", 0);
 }
 
 int shim_tc(const struct shim *shim) {

@@ -32,11 +32,9 @@ static la_time stack_now(struct la_drill_target *target) {
     return t->now - t->epoch;
 }
 
-/* Takes what the stack sends at this time. */
-static void drain(struct drill_stack_target *t) {
+void drill_stack_drain(struct drill_stack_target *t) {
     struct la_packet packet;
-    while (la_output(t->stack, -1, &packet, t->now)) {
-        if (t->output_blocked) continue;
+    while (!t->output_blocked && la_output(t->stack, -1, &packet, t->now)) {
         struct drill_sent *sent = NULL;
         if (packet.len <= DRILL_KEPT_MAX - t->kept) sent = t->alloc.alloc(t->alloc.ctx, sizeof *sent + packet.len);
         if (!sent) {
@@ -67,7 +65,7 @@ static bool step(struct drill_stack_target *t, struct la_sys_call *call) {
 static void settle(struct drill_stack_target *t) {
     la_sys_events(t->sys, t->now);
     if (t->pending) step(t, t->pending);
-    drain(t);
+    drill_stack_drain(t);
 }
 
 static la_time next_deadline(const struct drill_stack_target *t) {
@@ -130,7 +128,7 @@ static int64_t stack_output(struct la_drill_target *target, void *packet, size_t
 static bool stack_call(struct la_drill_target *target, struct la_sys_call *call) {
     struct drill_stack_target *t = drill_stack_of(target);
     bool over = step(t, call);
-    drain(t);
+    drill_stack_drain(t);
     return over;
 }
 

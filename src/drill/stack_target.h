@@ -33,7 +33,7 @@ struct drill_stack_target {
     la_time epoch;
     struct la_sys_call *pending; /* The call that is under way, or NULL. */
     struct drill_sent *first, **last;
-    bool output_blocked; /* `tc … pfifo limit 0`: what the stack sends is thrown away. */
+    bool output_blocked; /* `tc … pfifo limit 0`: the device takes nothing. */
     bool out_of_memory;  /* A sent packet could not be kept. */
     size_t kept;         /* Bytes of the packets not asked for yet. */
     unsigned deadlines;  /* How many deadlines of the stack have been served. */
@@ -43,5 +43,8 @@ struct drill_stack_target {
 static inline struct drill_stack_target *drill_stack_of(struct la_drill_target *target) {
     return (struct drill_stack_target *)target;
 }
+
+/* Takes what the stack sends at this time. */
+void drill_stack_drain(struct drill_stack_target *t);
 
 #endif

@@ -5,8 +5,8 @@
  *  - `vectors`: one name with several numbers (tcp_rmem), each of which is a setting of the stack.
  *  - `kept`: names that the stack has no setting for. The value is stored and can be read, nothing else happens; the
  *    table says why that does no harm, or which value is refused because the stack would behave otherwise.
- *  - la_set and la_get: everything that the stack has a setting for. They come before `kept`, so that a name which
- *    becomes a setting needs no change here.
+ *  - la_set_text and la_get_text: everything that the stack has a setting for. They come before `kept`, so that a name
+ *    which becomes a setting needs no change here.
  *
  * Any other name is unknown, as it is to the kernel. Owned here: the kept values, one struct per target, made with it.
  */
@@ -37,13 +37,18 @@ static const struct vector {
      {"net.ipv4.ip_local_port_range_low", "net.ipv4.ip_local_port_range_high", NULL}},
 };
 
+/* --- Names that the stack lists under another --- */
+
+static const char *const also[] = {"net.ipv4.tcp_congestion_control", "net.ipv4.tcp_available_congestion_control",
+                                   "net.ipv4.tcp_early_retrans", "net.ipv4.tcp_frto", "net.inet.tcp.cc.algorithm"};
+
 /* --- Names without a mechanism --- */
 
 enum kept_kind {
     KEPT_NUMBER,  /* Decimal, or hexadecimal with 0x. */
     KEPT_TRIGGER, /* Setting it does something once; it always reads as its first value. */
     KEPT_KEY,     /* tcp_fastopen_key: four or eight groups of eight hexadecimal digits. */
-    KEPT_WORD,    /* One of `choices`. */
+    KEPT_HYSTART, /* A number of CUBIC's module: the stack's setting follows from both. */
 };
 
 struct kept {
@@ -51,36 +56,29 @@ struct kept {
     enum kept_kind kind;
     const char *first; /* The value at the start. */
     const char *why;   /* Why it is enough to keep it. */
-    /* KEPT_WORD: the words, separated by blanks. Otherwise: what the stack would need for any other value than the
-     * first, which is refused for that reason; or NULL. */
-    const char *more;
+    const char *more;  /* What the stack would need for any other value, which is refused for that reason; or NULL. */
 };
 
 static const char no_metrics[] = "A target begins without any memory of earlier peers.";
 static const char own_arithmetic[] = "A weight in Linux's own sending arithmetic, which the stack does not copy.";
 static const char no_chunks[] = "The stack sends single segments; how many a device takes at once is not its matter.";
-static const char sends_at_once[] = "The stack paces nothing.";
 static const char room[] = "A bound on buffers; the settings for TCP's own buffers have theirs.";
 static const char follows_profile[] = "The stack has one way, that of its profile.";
 static const char fastopen_key[] = "net.ipv4.tcp_fastopen_key";
+static const char hystart[] = "sys.module.tcp_cubic.parameters.hystart";
+static const char hystart_detect[] = "sys.module.tcp_cubic.parameters.hystart_detect";
 static const char old_linux[] = "Linux has dropped this itself; scripts set it for older kernels.";
 
 static const struct kept kept[] = {
     /* Linux. */
     {"net.ipv4.tcp_fack", KEPT_NUMBER, "0", old_linux, NULL},
     {"net.ipv4.tcp_low_latency", KEPT_NUMBER, "0", old_linux, NULL},
-    {"net.ipv4.tcp_frto", KEPT_NUMBER, "2", follows_profile, NULL},
-    {"net.ipv4.tcp_dsack", KEPT_NUMBER, "1", follows_profile, NULL},
-    {"net.ipv4.tcp_early_retrans", KEPT_NUMBER, "3", follows_profile, NULL},
-    {"net.ipv4.tcp_recovery", KEPT_NUMBER, "1", follows_profile, NULL},
-    {"net.ipv4.tcp_max_reordering", KEPT_NUMBER, "300", follows_profile, NULL},
     {"net.ipv4.tcp_thin_linear_timeouts", KEPT_NUMBER, "0", follows_profile, NULL},
     {"net.ipv4.tcp_syn_linear_timeouts", KEPT_NUMBER, "4", follows_profile, NULL},
     {"net.ipv4.tcp_retrans_collapse", KEPT_NUMBER, "1", follows_profile, NULL},
     {"net.ipv4.tcp_stdurg", KEPT_NUMBER, "0", follows_profile, NULL},
     {"net.ipv4.tcp_shrink_window", KEPT_NUMBER, "0", follows_profile, NULL},
     {"net.ipv4.tcp_workaround_signed_windows", KEPT_NUMBER, "0", follows_profile, NULL},
-    {"net.ipv4.tcp_invalid_ratelimit", KEPT_NUMBER, "500", follows_profile, NULL},
     {"net.ipv4.tcp_comp_sack_delay_ns", KEPT_NUMBER, "1000000", follows_profile, NULL},
     {"net.ipv4.tcp_comp_sack_nr", KEPT_NUMBER, "44", follows_profile, NULL},
     {"net.ipv4.tcp_comp_sack_slack_ns", KEPT_NUMBER, "100000", follows_profile, NULL},
@@ -94,21 +92,17 @@ static const struct kept kept[] = {
     {"net.ipv4.tcp_tso_rtt_log", KEPT_NUMBER, "9", no_chunks, NULL},
     {"net.ipv4.tcp_autocorking", KEPT_NUMBER, "1", no_chunks, NULL},
     {"net.ipv4.tcp_limit_output_bytes", KEPT_NUMBER, "4194304", no_chunks, NULL},
-    {"net.ipv4.tcp_pacing_ss_ratio", KEPT_NUMBER, "200", sends_at_once, NULL},
-    {"net.ipv4.tcp_pacing_ca_ratio", KEPT_NUMBER, "120", sends_at_once, NULL},
     {"net.ipv4.tcp_no_metrics_save", KEPT_NUMBER, "0", no_metrics, NULL},
     {"net.ipv4.tcp_no_ssthresh_metrics_save", KEPT_NUMBER, "1", no_metrics, NULL},
     {fastopen_key, KEPT_KEY, "00000000-00000000-00000000-00000000", "The stack has it, too.", NULL},
-    {"net.ipv4.tcp_congestion_control", KEPT_WORD, "cubic", follows_profile, "reno cubic"},
-    {"net.ipv4.tcp_available_congestion_control", KEPT_WORD, "reno cubic", follows_profile, ""},
     {"net.core.rmem_max", KEPT_NUMBER, "4194304", room, NULL},
     {"net.core.wmem_max", KEPT_NUMBER, "4194304", room, NULL},
     {"net.core.rmem_default", KEPT_NUMBER, "212992", room, NULL},
     {"net.core.wmem_default", KEPT_NUMBER, "212992", room, NULL},
     {"net.core.optmem_max", KEPT_NUMBER, "131072", room, NULL},
     {"net.core.netdev_max_backlog", KEPT_NUMBER, "1000", room, NULL},
-    {"sys.module.tcp_cubic.parameters.hystart", KEPT_NUMBER, "1", own_arithmetic, NULL},
-    {"sys.module.tcp_cubic.parameters.hystart_detect", KEPT_NUMBER, "3", own_arithmetic, NULL},
+    {hystart, KEPT_HYSTART, "1", "It selects lastack.tcp_hystart.", NULL},
+    {hystart_detect, KEPT_HYSTART, "3", "The same.", NULL},
     {"sys.module.tcp_cubic.parameters.hystart_low_window", KEPT_NUMBER, "16", own_arithmetic, NULL},
 
     /* FreeBSD. */
@@ -130,7 +124,6 @@ static const struct kept kept[] = {
     {"net.inet.tcp.sendbuf_inc", KEPT_NUMBER, "8192", room, NULL},
     {"net.inet.tcp.udp_tunneling_port", KEPT_NUMBER, "0", "A port of 0 is no tunnel.", "TCP over UDP"},
     {"net.inet.tcp.udp_tunneling_overhead", KEPT_NUMBER, "0", "Of no meaning without a tunnel.", NULL},
-    {"net.inet.tcp.cc.algorithm", KEPT_WORD, "cubic", follows_profile, "newreno cubic"},
 };
 
 #define NKEPT COUNT_OF(kept)
@@ -185,8 +178,8 @@ static size_t kept_of(const char *name) {
 
 /* Names of other systems (TcpTimedWaitDelay) count, too. */
 static bool is_setting(const struct drill_stack_target *t, const char *name) {
-    int64_t value;
-    return la_get(t->stack, name, &value) == 0;
+    char text[SYSCTL_TEXT];
+    return la_get_text(t->stack, name, text, sizeof text) == 0;
 }
 
 /* --- Reading --- */
@@ -200,10 +193,7 @@ int sysctl_read(const struct drill_stack_target *t, const char *name, char value
             if (la_get(t->stack, v->part[i], &n) == 0) drill_text_add(&text, "%s%" PRId64, i ? "\t" : "", n);
         return 0;
     }
-    if (la_get(t->stack, name, &n) == 0) {
-        drill_text_add(&text, "%" PRId64, n);
-        return 0;
-    }
+    if (la_get_text(t->stack, name, value, SYSCTL_TEXT) == 0) return 0;
     size_t i = kept_of(name);
     if (i == NKEPT) return -LA_ENOENT;
     drill_text_add(&text, "%s", t->sysctls->value[i]);
@@ -265,12 +255,12 @@ static void set_key(struct drill_stack_target *t, const char *text) {
     la_fastopen_key_set(t->stack, key, len);
 }
 
-/* Whether `word` is one of the words of `choices`. */
-static bool is_choice(const char *choices, const char *word) {
-    size_t len = strlen(word);
-    for (const char *c = choices; len && (c = strstr(c, word)) != NULL; c++)
-        if ((c == choices || c[-1] == ' ') && (c[len] == ' ' || !c[len])) return true;
-    return false;
+/* Linux's switch and its choice of rules (1: trains of ACKs, 2: delay) as one setting (enum cc_hystart). */
+static void set_hystart(struct drill_stack_target *t) {
+    static const uint8_t rule[] = {2, 3, 4, 1};
+    bool on = strtoll(t->sysctls->value[kept_of(hystart)], NULL, 10) != 0;
+    long long detect = strtoll(t->sysctls->value[kept_of(hystart_detect)], NULL, 10);
+    la_set(t->stack, "lastack.tcp_hystart", on ? rule[detect & 3] : 2);
 }
 
 static int write_kept(struct drill_stack_target *t, size_t i, const char *text, const char **why) {
@@ -279,23 +269,30 @@ static int write_kept(struct drill_stack_target *t, size_t i, const char *text, 
     switch (kept[i].kind) {
     case KEPT_TRIGGER: return take_number(&text, &n) && !*text ? 0 : -LA_EINVAL;
     case KEPT_NUMBER:
+    case KEPT_HYSTART:
         if (!take_number(&text, &n) || *text) return -LA_EINVAL;
         if (kept[i].more && n != strtoll(kept[i].first, NULL, 10)) {
             *why = kept[i].more;
             return -LA_EOPNOTSUPP;
         }
         snprintf(value, SYSCTL_TEXT, "%" PRId64, n);
+        if (kept[i].kind == KEPT_HYSTART) set_hystart(t);
         return 0;
     case KEPT_KEY:
         if (!is_key(text)) return -LA_EINVAL;
         set_key(t, text);
         break;
-    case KEPT_WORD:
-        if (!is_choice(kept[i].more, text)) return -LA_EINVAL;
-        break;
     }
     snprintf(value, SYSCTL_TEXT, "%s", text);
     return 0;
+}
+
+/* Numbers as C writes them, or a word. */
+static int write_setting(struct drill_stack_target *t, const char *name, const char *text) {
+    const char *rest = text;
+    int64_t n;
+    if (take_number(&rest, &n)) return *rest ? -LA_EINVAL : la_set(t->stack, name, n);
+    return la_set_text(t->stack, name, text);
 }
 
 int sysctl_write(struct drill_stack_target *t, const char *name, const char *value, const char **why) {
@@ -309,11 +306,7 @@ int sysctl_write(struct drill_stack_target *t, const char *name, const char *val
     text[len] = '\0';
     const struct vector *v = vector_of(name);
     if (v) return write_vector(t, v, text);
-    if (is_setting(t, name)) {
-        const char *rest = text;
-        int64_t n;
-        return take_number(&rest, &n) && !*rest ? la_set(t->stack, name, n) : -LA_EINVAL;
-    }
+    if (is_setting(t, name)) return write_setting(t, name, text);
     size_t i = kept_of(name);
     return i < NKEPT ? write_kept(t, i, text, why) : -LA_ENOENT;
 }
@@ -339,6 +332,7 @@ static void add_names(const struct drill_stack_target *t, bool wants_linux) {
     for (size_t v = 0; v < COUNT_OF(vectors); v++) add_name(t->sysctls, vectors[v].name, wants_linux);
     for (size_t k = 0; k < NKEPT; k++)
         if (!is_setting(t, kept[k].name)) add_name(t->sysctls, kept[k].name, wants_linux);
+    for (size_t a = 0; a < COUNT_OF(also); a++) add_name(t->sysctls, also[a], wants_linux);
     for (unsigned s = 0; la_setting_at(t->stack, s, &setting, &value); s++)
         if (!is_part(setting.name)) add_name(t->sysctls, setting.name, wants_linux);
 }

@@ -307,7 +307,8 @@ static int64_t give(struct la_sys *sys, const struct transfer *t, size_t *done) 
         size_t behind = *done + p.iov_len;
         /* Before a piece that cannot be read, what was good goes. */
         bool more = t->flags & MSG_MORE || (behind < t->total && piece_at(t, behind, 1).iov_base);
-        int flags = more ? LA_MSG_MORE : behind == t->total && t->flags & MSG_OOB ? LA_MSG_OOB : 0;
+        int last = behind == t->total ? t->flags : 0;
+        int flags = (more ? LA_MSG_MORE : last & MSG_OOB ? LA_MSG_OOB : 0) | (last & MSG_EOR ? LA_MSG_EOR : 0);
         int64_t n = la_send(sys->stack, sock, p.iov_base, p.iov_len, flags, sys->now);
         if (n < 0) return n;
         *done += (size_t)n;

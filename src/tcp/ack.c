@@ -72,6 +72,7 @@ static void advance(struct tcp_conn *c, seq ack) {
     uint32_t bytes = seq_len(c->snd_una, data_to);
     buffer_release(&c->snd, &c->tcp->slabs, c->snd_una, data_to, c->snd_end);
     c->snd_una = ack;
+    tcp_eor_acked(c);
     c->snd_nxt = seq_max(c->snd_nxt, ack);
     c->snd_small = seq_max(c->snd_small, seq_min(ack, c->snd_end)); /* Never 2^31 behind. */
     c->bytes_out += bytes;

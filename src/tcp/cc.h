@@ -31,6 +31,8 @@ enum cc_hystart {
     CC_HYSTART_PLUS,    /* HyStart++, RFC 9406. */
     CC_HYSTART_CLASSIC, /* Trains of ACKs and round trips that lengthen: what Linux does. */
     CC_HYSTART_OFF,
+    CC_HYSTART_TRAIN, /* The classic rules, one alone. */
+    CC_HYSTART_DELAY,
 };
 
 /* What a connection knows while it asks. */

@@ -82,7 +82,8 @@ static void classic_measure(struct hystart *h, struct cc *cc, const struct cc_no
         h->samples++;
     else
         delayed = h->round_min_us > plus(now->min_rtt_us, threshold(now->min_rtt_us));
-    if (classic_train(h, cc, now) || delayed) cc->ssthresh = cc->cwnd;
+    bool train = classic_train(h, cc, now) && now->hystart != CC_HYSTART_DELAY;
+    if (train || (delayed && now->hystart != CC_HYSTART_TRAIN)) cc->ssthresh = cc->cwnd;
 }
 
 void hystart_measure(struct hystart *h, struct cc *cc, const struct cc_now *now, uint32_t rtt_us) {
@@ -91,7 +92,9 @@ void hystart_measure(struct hystart *h, struct cc *cc, const struct cc_now *now,
         /* Only the first slow start does not know where to end (RFC 9406, 4.3). */
         if (cc->ssthresh == CC_INFINITE) plus_measure(h, cc, now, rtt_us);
         break;
-    case CC_HYSTART_CLASSIC: classic_measure(h, cc, now, rtt_us); break;
+    case CC_HYSTART_CLASSIC:
+    case CC_HYSTART_TRAIN:
+    case CC_HYSTART_DELAY: classic_measure(h, cc, now, rtt_us); break;
     default: break;
     }
 }

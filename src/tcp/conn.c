@@ -41,6 +41,7 @@ void tcp_conn_free(struct tcp_conn *c) {
     buffer_clear(&c->snd, &tcp->slabs);
     buffer_clear(&c->rcv, &tcp->slabs);
     ranges_free(&c->ooo, tcp->env);
+    ranges_free(&c->eor, tcp->env);
     tcp_score_clear(c);
     tcp_cwnd_free(c);
     tcp_fastopen_options_free(c);
@@ -111,6 +112,7 @@ bool tcp_path_refresh(struct tcp_conn *c) {
 static void let_go(struct tcp_conn *c) {
     buffer_clear(&c->snd, &c->tcp->slabs);
     ranges_free(&c->ooo, c->tcp->env);
+    ranges_free(&c->eor, c->tcp->env);
     if (list_linked(&c->out)) list_remove(&c->out);
     c->marks = 0;
     tcp_score_clear(c);
@@ -158,6 +160,7 @@ void tcp_orphan(struct tcp_conn *c) {
     c->tcp->orphans++;
     buffer_clear(&c->rcv, &c->tcp->slabs);
     ranges_free(&c->ooo, c->tcp->env);
+    ranges_free(&c->eor, c->tcp->env);
     c->rcv_read = c->rcv_nxt;
 }
 

@@ -209,6 +209,7 @@ struct tcp_conn {
     uint32_t sndbuf; /* Bound on snd_end - snd_una. */
     uint32_t burst;  /* Bytes of new data that have just gone in full segments without PSH … */
     uint32_t piece;  /* … of at most so many. */
+    struct ranges eor; /* Last bytes of messages. */
     seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
     struct buffer rcv;
     struct ranges ooo; /* What is there beyond rcv_nxt. */
@@ -407,6 +408,16 @@ enum tcp_mem { MEM_PLENTY, MEM_PRESSED, MEM_FULL };
 enum tcp_mem tcp_mem(struct tcp *tcp);
 /* What is left of a connection's buffer size when memory is short. */
 uint32_t tcp_mem_bound(const struct tcp_conn *c, uint32_t size);
+
+/* eor.c: messages that end with LA_MSG_EOR. */
+/* One ends at snd_end. */
+void tcp_eor_mark(struct tcp_conn *c);
+/* Of `len` bytes that wait from `at` on, those up to the first end. */
+uint32_t tcp_eor_cut(const struct tcp_conn *c, seq at, uint32_t len);
+/* Whether one ends at `end`. */
+bool tcp_eor_ends(const struct tcp_conn *c, seq end);
+/* SND.UNA has moved. */
+void tcp_eor_acked(struct tcp_conn *c);
 
 /* urgent.c */
 /* A segment's urgent pointer, before the segment is trimmed; and its data, afterwards. */

@@ -3,6 +3,7 @@
  * after a pause (RFC 5681, 4.1), and pacing.
  *
  * Windows count segments. An algorithm with control() decides alone. */
+#include "base/num.h"
 #include "tcp/conn.h"
 
 static uint32_t initial_window(const struct tcp_conn *c) {
@@ -62,7 +63,8 @@ static void pace(struct tcp_conn *c) {
     if (cc->ops->paces || !c->srtt_us) return;
     uint32_t window = cc->cwnd > e->sent.count ? cc->cwnd : e->sent.count;
     uint64_t rate = (uint64_t)window * tcp_send_mss(c) * 1000000 / c->srtt_us;
-    cc->pacing_rate = cc->cwnd < cc->ssthresh / 2 ? rate * 2 : rate + rate / 5;
+    bool begins = cc->cwnd < cc->ssthresh / 2;
+    cc->pacing_rate = u64_mul(rate, begins ? c->tcp->params.pacing_ss_ratio : c->tcp->params.pacing_ca_ratio) / 100;
 }
 
 void tcp_cwnd_init(struct tcp_conn *c) {
@@ -192,6 +194,7 @@ void tcp_cwnd_validate(struct tcp_conn *c) {
     uint32_t out = e->sent.count, now = tcp_clock_ms(c->tcp);
     bool limited = e->held_back || tcp_in_flight(c) >= e->cc.cwnd;
     e->held_back = false;
+    e->pace_left = 0; /* The next piece is one of its own. */
     if (seq_geq(c->snd_una, e->usage_seq) || limited || (!e->cwnd_limited && out > e->max_out)) {
         e->cwnd_limited = limited;
         e->max_out = out;
@@ -233,18 +236,39 @@ static uint64_t pacing_rate(const struct tcp_conn *c) {
     return rate;
 }
 
-#define PACE_QUANTUM LA_MS /* What falls due within it may leave together. */
+#define PACE_PIECE LA_MS /* What leaves together lasts so long, or as long as the clock needs for a step. */
 
 bool tcp_pace_holds(const struct tcp_conn *c) {
+    const struct tcp_engine *e = &c->eng;
     /* A child of Fast Open in SYN_RCVD has no timer for it, and one window at most to send. */
-    return c->eng.pace_at > c->tcp->env->now + PACE_QUANTUM && pacing_rate(c) && tcp_synchronized(c);
+    return !e->pace_left && e->pace_at > c->tcp->env->now && pacing_rate(c) && tcp_synchronized(c);
 }
 
+static uint32_t piece_bytes(const struct tcp_conn *c, uint64_t rate) {
+    const struct tcp_params *params = &c->tcp->params;
+    uint64_t least = (uint64_t)params->burst_least * tcp_send_mss(c);
+    la_time lasts = params->clock_resolution > PACE_PIECE ? params->clock_resolution : PACE_PIECE;
+    return u32_of(u64_max(least, u64_mul(rate, lasts / LA_US) / 1000000));
+}
+
+/* A piece leaves when it is due, and the next one is due when the pace has carried it. A piece that left late, because
+ * a window held it back or nobody called in time, brings the next one forward by half of what it lasts at most. What a
+ * connection begins with leaves at once, unless its user has said how fast is too fast. */
 void tcp_pace_sent(struct tcp_conn *c, uint32_t bytes) {
     struct tcp_engine *e = &c->eng;
     uint64_t rate = pacing_rate(c);
-    if (!rate) return;
     la_time now = c->tcp->env->now;
+    if (!rate) return;
+    if (!e->pace_left) {
+        e->pace_credit_us = now > e->pace_at ? u32_of((now - e->pace_at) / LA_US) : 0;
+        e->pace_left = piece_bytes(c, rate);
+    }
     if (e->pace_at < now) e->pace_at = now;
-    e->pace_at += (la_time)bytes * LA_SECOND / rate;
+    e->pace_left -= u32_min(bytes, e->pace_left);
+    uint64_t at_once = (uint64_t)c->tcp->params.initial_window * tcp_send_mss(c);
+    if (!c->max_pacing_rate && c->tally.bytes_sent <= at_once) return;
+    la_time lasts = (la_time)bytes * LA_SECOND / rate;
+    uint32_t earlier_us = u32_of(u64_min(lasts / LA_US / 2, e->pace_credit_us));
+    e->pace_credit_us -= earlier_us;
+    e->pace_at += lasts - earlier_us * LA_US;
 }

@@ -88,7 +88,9 @@ struct tcp_engine {
     uint32_t rate_delivered, rate_interval_us; /* The latest sample, for people. */
     bool rate_app_limited;
     struct tcp_min_rtt min_rtt;
-    la_time pace_at;         /* Not before. */
+    la_time pace_at;         /* No piece before, but one that is … */
+    uint32_t pace_credit_us; /* … as late as this lets the next one leave as much earlier … */
+    uint32_t pace_left;      /* … after so many bytes more. */
     struct cc cc;
 };
 

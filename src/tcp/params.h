@@ -58,6 +58,13 @@ enum ecn_option_rule {
     ECN_OPTION_PERSIST,  /* … even where it seems to get lost. */
 };
 
+/* How RACK decides (Linux's tcp_recovery). */
+enum rack_bits {
+    RACK_ON = 1,           /* Always. */
+    RACK_STATIC = 2,       /* The reordering window does not grow with D-SACKs. */
+    RACK_NO_DUPTHRESH = 4, /* Duplicate ACKs do not close it. */
+};
+
 struct tcp_params {
     /* Closing. */
     la_time msl;            /* TIME_WAIT lasts twice this. Linux 30 s, RFC 120 s. */
@@ -141,6 +148,8 @@ struct tcp_params {
     uint32_t burst_least;    /* Segments that a burst has at least, where the window allows (psh_bursts). */
     bool psh_bursts;         /* PSH also where two or more segments go at once and no more may (Linux, for GRO). */
     uint8_t dupthresh;
+    uint16_t reordering_max; /* Segments: what is believed of reordering. */
+    uint8_t recovery;        /* enum rack_bits */
     bool icmp_may_rst;    /* ICMP errors may end a connection that is opening … */
     uint8_t icmp_opening; /* … these: enum icmp_opening_rule. */
     uint8_t congestion;   /* Index into the table of cc.h. */
@@ -154,7 +163,8 @@ struct tcp_params {
     uint16_t mtu_probe_floor;      /* … down to this; bytes of payload. */
     uint16_t mtu_probe_threshold;  /* The search ends when less than this is left. */
     la_time mtu_probe_interval;    /* And begins anew after this. */
-    bool pacing;          /* Data leaves spread over the round trip, whatever the algorithm. */
+    bool pacing;          /* Data leaves spread over the round trip, whatever the algorithm … */
+    uint16_t pacing_ss_ratio, pacing_ca_ratio; /* … that does not pace: % of a window in each round trip. */
 };
 
 #endif

@@ -31,7 +31,8 @@ static la_time reordering_window(const struct tcp_conn *c) {
     const struct tcp_engine *e = &c->eng;
     const struct tcp_rack *r = &e->rack;
     la_time resolution = c->tcp->params.clock_resolution;
-    if (!r->reorder_seen && (e->phase >= CC_RECOVERY || e->sacked_out >= c->tcp->params.dupthresh)) return 0;
+    bool enough = e->sacked_out >= c->tcp->params.dupthresh && !(c->tcp->params.recovery & RACK_NO_DUPTHRESH);
+    if (!r->reorder_seen && (e->phase >= CC_RECOVERY || enough)) return 0;
     uint64_t us = (uint64_t)tcp_min_rtt(c) / 4 * r->steps;
     if (us > c->srtt_us) us = c->srtt_us;
     return us * LA_US + resolution;
@@ -40,7 +41,7 @@ static la_time reordering_window(const struct tcp_conn *c) {
 /* Once per round trip with a D-SACK, the window grows; after 16 recoveries without one, it begins anew. */
 void tcp_rack_window(struct tcp_conn *c, const struct tcp_acked *a) {
     struct tcp_rack *r = &c->eng.rack;
-    if (!a->rate_any) return;
+    if (!a->rate_any || c->tcp->params.recovery & RACK_STATIC) return;
     if ((int32_t)(a->rate.prior_delivered - r->last_delivered) < 0) r->dsack_seen = false;
     if (r->dsack_seen) {
         if (r->steps < UINT8_MAX) r->steps++;

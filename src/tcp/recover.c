@@ -74,7 +74,7 @@ static void newreno_limit(struct tcp_conn *c) {
     if (holes > e->sent.count) holes = e->sent.count;
     if (e->sacked_out + holes <= e->sent.count) return;
     e->sacked_out = e->sent.count - holes;
-    uint32_t degree = e->sent.count < 300 ? e->sent.count : 300;
+    uint32_t most = c->tcp->params.reordering_max, degree = e->sent.count < most ? e->sent.count : most;
     if (degree > e->reordering) e->reordering = (uint16_t)degree;
     e->reorderings++;
 }

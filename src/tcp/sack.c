@@ -6,14 +6,12 @@
  * a block that repeats what the ACK before it said costs nothing (`seen`). */
 #include "tcp/conn.h"
 
-#define REORDERING_MAX 300
-
 void tcp_reordering_seen(struct tcp_conn *c, seq low, seq fack) {
     struct tcp_engine *e = &c->eng;
-    uint32_t mss = tcp_send_mss(c);
+    uint32_t mss = tcp_send_mss(c), most = c->tcp->params.reordering_max;
     if (!seq_lt(low, fack)) return;
     uint32_t degree = (seq_len(low, fack) + mss - 1) / mss;
-    if (degree > REORDERING_MAX) degree = REORDERING_MAX;
+    if (degree > most) degree = most;
     if (degree > e->reordering) e->reordering = (uint16_t)degree;
     e->rack.reorder_seen = true;
     if (e->reorderings < UINT32_MAX) e->reorderings++;

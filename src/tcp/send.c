@@ -21,7 +21,7 @@ static uint16_t data_flags(const struct tcp_conn *c, seq at, uint32_t len) {
     seq end = seq_add(at, len);
     uint16_t flags = TCP_ACK;
     if (len && seq_eq(end, c->snd_end) && !c->is.more) flags |= TCP_PSH;
-    if (len && tcp_fastopen_ends(c, end)) flags |= TCP_PSH;
+    if (len && (tcp_fastopen_ends(c, end) || tcp_eor_ends(c, end))) flags |= TCP_PSH;
     if (c->is.fin_queued && seq_eq(end, c->snd_end)) flags |= TCP_FIN;
     return flags;
 }
@@ -69,7 +69,7 @@ static bool plan_lost(struct tcp_conn *c, struct tcp_plan *plan) {
  * timeout). */
 static bool plan_probe(struct tcp_conn *c, struct tcp_plan *plan) {
     if (seq_gt(c->snd_una, c->snd_end)) return false;
-    uint32_t len = seq_len(c->snd_una, c->snd_end), mss = tcp_send_mss(c);
+    uint32_t len = tcp_eor_cut(c, c->snd_una, seq_len(c->snd_una, c->snd_end)), mss = tcp_send_mss(c);
     if (len > (c->snd_wnd ? c->snd_wnd : 1)) len = c->snd_wnd ? c->snd_wnd : 1;
     if (len > mss) len = mss;
     if (!len && !c->is.fin_queued) return false;
@@ -97,11 +97,13 @@ bool tcp_send_has_new(const struct tcp_conn *c) {
 /* Records cost more than tiny segments carry: a sender of such waits for ACKs. */
 static bool too_many_small(const struct tcp_conn *c) { return c->eng.sent.count >= 64 + tcp_sndbuf(c) / 256; }
 
-/* Whether a segment of `len` bytes, of `left` that wait, is worth sending. */
-static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t mss) {
+/* Whether a segment of `len` bytes, of `left` that wait and `whole` that may share one, is worth sending. What ends a
+ * message, with more behind it, will not grow. */
+static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t whole, uint32_t left, uint32_t mss) {
     if (len == 0) return false;
     if (len == mss || seq_lt(c->snd_nxt, c->snd_max)) return true;
     if (too_many_small(c)) return false;
+    if (len == whole && whole < left) return true;
     if (len == left && (c->is.fin_queued || c->is.urg_out)) return true;
     if (c->is.cork || c->is.more_waits) return false;
     if (len == left) return c->is.nodelay || seq_leq(c->snd_small, c->snd_una);
@@ -128,13 +130,13 @@ static void note_burst(struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t
     c->burst = ends ? 0 : c->burst + len;
 }
 
-/* A full segment may go: as many as the device cuts, and behind the last of all what is left. */
-static uint32_t widen(struct tcp_conn *c, uint32_t left, uint32_t may, uint32_t mss) {
+/* A full segment may go: as many of `whole` as the device cuts, and behind the last of all what is left. */
+static uint32_t widen(struct tcp_conn *c, uint32_t whole, uint32_t left, uint32_t may, uint32_t mss) {
     uint32_t most = tcp_unit_max(c, mss);
-    if (may > left) may = left;
+    if (may > whole) may = whole;
     if (may > most) may = most;
     uint32_t tail = may % mss;
-    if (tail && !(may == left && worth_sending(c, tail, tail, mss))) may -= tail;
+    if (tail && !(may == whole && worth_sending(c, tail, tail, left - whole + tail, mss))) may -= tail;
     return may > mss && sent_room(&c->eng.sent, c->tcp->env, (may + mss - 1) / mss) ? may : mss;
 }
 
@@ -156,12 +158,12 @@ static bool plan_data(struct tcp_conn *c, struct tcp_plan *plan) {
     if (seq_gt(c->snd_nxt, c->snd_end)) return false;
     if (plan_mtu_probe(c, plan, &probe)) return probe;
     uint32_t left = seq_len(c->snd_nxt, c->snd_end), mss = tcp_send_mss(c), may = left ? usable(c, mss) : 0;
-    uint32_t len = left < mss ? left : mss;
+    uint32_t whole = tcp_eor_cut(c, c->snd_nxt, left), len = whole < mss ? whole : mss;
     if (len > may) len = may;
     bool fin_alone = left == 0 && c->is.fin_queued && (c->snd_wnd > 0 || seq_lt(c->snd_una, c->snd_nxt));
-    bool go = (fin_alone || worth_sending(c, len, left, mss)) && sent_room(&c->eng.sent, c->tcp->env, 1);
+    bool go = (fin_alone || worth_sending(c, len, whole, left, mss)) && sent_room(&c->eng.sent, c->tcp->env, 1);
     if (go) {
-        if (len == mss) len = widen(c, left, may, mss);
+        if (len == mss) len = widen(c, whole, left, may, mss);
         uint16_t flags = data_flags(c, c->snd_nxt, len);
         note_burst(c, len, left, may, &flags);
         plan_is(plan, c->snd_nxt, len, flags, false);
@@ -180,9 +182,9 @@ static bool plan_tlp(struct tcp_conn *c, struct tcp_plan *plan) {
     struct sent *last = sent_last(&c->eng.sent);
     if (!last || c->eng.tlp_out) return false;
     uint32_t left = seq_gt(c->snd_nxt, c->snd_end) ? 0 : seq_len(c->snd_nxt, c->snd_end), mss = tcp_send_mss(c);
-    bool fits = left && seq_leq(seq_add(c->snd_nxt, left < mss ? left : mss), seq_add(c->snd_una, c->snd_wnd));
+    uint32_t whole = tcp_eor_cut(c, c->snd_nxt, left), len = whole < mss ? whole : mss;
+    bool fits = len && seq_leq(seq_add(c->snd_nxt, len), seq_add(c->snd_una, c->snd_wnd));
     if (fits && sent_room(&c->eng.sent, c->tcp->env, 1)) {
-        uint32_t len = left < mss ? left : mss;
         plan_is(plan, c->snd_nxt, len, data_flags(c, c->snd_nxt, len), false);
     } else if (!plan_again(c, plan, last)) {
         return false;

@@ -45,6 +45,7 @@ int64_t tcp_send(struct tcp *tcp, la_sock sock, const void *data, size_t len, in
     sent_by_user(c, n);
     tcp_room_taken(c, n == len);
     if (n == len && flags & LA_MSG_OOB) tcp_urgent_send(c);
+    if (n == len && flags & LA_MSG_EOR) tcp_eor_mark(c);
     return n;
 }
 

@@ -31,6 +31,7 @@ void tcp_free(struct tcp *tcp) {
         buffer_clear(&c->snd, &tcp->slabs);
         buffer_clear(&c->rcv, &tcp->slabs);
         ranges_free(&c->ooo, tcp->env);
+        ranges_free(&c->eor, tcp->env);
         tcp_score_clear(c);
         tcp_cwnd_free(c);
         if (c->listen) env_release(tcp->env, c->listen, sizeof *c->listen);

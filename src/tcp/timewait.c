@@ -198,6 +198,7 @@ static void leave_object(struct tcp_conn *c) {
     c->marks = 0;
     buffer_clear(&c->snd, &tcp->slabs);
     ranges_free(&c->ooo, tcp->env);
+    ranges_free(&c->eor, tcp->env);
     tcp->count[c->state]--; /* The record counts. A detached object counts as CLOSED from here on. */
     tcp->count[LA_CLOSED]++;
     c->is.detached = 1;

@@ -37,8 +37,8 @@ static bool follows(const struct tcp_conn *c, const struct sent *s) {
 
 void tcp_unit_again(struct tcp_conn *c, struct tcp_plan *plan) {
     struct sent_queue *q = &c->eng.sent;
-    uint32_t size = plan->len, most = tcp_unit_max(c, tcp_send_mss(c));
-    if (!size || plan->flags & TCP_FIN || most < 2 * size) return;
+    uint32_t size = plan->len, mss = tcp_send_mss(c), most = tcp_unit_max(c, mss);
+    if (!size || plan->flags & TCP_FIN || most == mss || most < 2 * size) return;
     uint32_t at = ((uint32_t)(plan->again - q->at) - q->first) & (q->cap - 1), n = 1;
     for (; at + n < q->count && plan->len == n * size; n++) {
         const struct sent *s = sent_at(q, at + n);

@@ -18,7 +18,7 @@ bool tu_open(struct tcp_unit *u, struct oom *oom) {
     list_init(&u->events);
     if (ip_create(&u->env, &u->wheel, &u->ip)) return false;
     tcp_init(&u->tcp, &u->env, &u->wheel, u->ip, &u->events);
-    struct settings settings = {&u->tcp.params, ip_settings(u->ip)};
+    struct settings settings = {&u->tcp.params, ip_settings(u->ip), NULL}; /* No names. */
     assert_int_equal(settings_profile(&settings, "linux"), 0);
     return ip_iface_add(u->ip, &config) == 0 && ip_addr_add(u->ip, 0, &a4, 24) == 0 &&
            ip_addr_add(u->ip, 0, &a6, 64) == 0;
@@ -137,8 +137,7 @@ struct tcp_conn *tu_conn(struct tcp_unit *u, enum la_state state) {
 
 void tu_move(struct tcp_conn *c, seq iss, seq irs) {
     uint32_t out = iss.n - c->iss.n, in = irs.n - c->irs.n;
-    seq *sent[] = {&c->iss,     &c->snd_una,   &c->snd_nxt, &c->snd_max,
-                   &c->snd_end, &c->snd_small, &c->snd_wl2};
+    seq *sent[] = {&c->iss, &c->snd_una, &c->snd_nxt, &c->snd_max, &c->snd_end, &c->snd_small, &c->snd_wl2};
     seq *got[] = {&c->irs, &c->rcv_nxt, &c->rcv_read, &c->rcv_adv, &c->snd_wl1, &c->last_ack_sent};
     for (size_t i = 0; i < COUNT_OF(sent); i++) *sent[i] = seq_add(*sent[i], out);
     for (size_t i = 0; i < COUNT_OF(got); i++) *got[i] = seq_add(*got[i], in);

@@ -132,7 +132,43 @@ static void sysctls_of_several_numbers_and_of_text_keep_their_form(void **state)
     assert_int_equal(get(&rig, "net.ipv4.ip_local_port_range_high"), 40001);
     gives(&rig, "sysctl -q net.ipv4.tcp_congestion_control=reno", 0, "");
     gives(&rig, "sysctl -q net.ipv4.tcp_congestion_control=ren", 1, NULL);
+    gives(&rig, "sysctl -n net.ipv4.tcp_congestion_control", 0, "reno\n");
+    assert_int_equal(get(&rig, "lastack.tcp_congestion_control"), 0);
+    gives(&rig, "sysctl -n net.ipv4.tcp_available_congestion_control", 0, "reno cubic bbr\n");
+    gives(&rig, "sysctl -q net.ipv4.tcp_available_congestion_control=reno", 1, NULL);
+    has(&rig, "sysctl -a", "net.ipv4.tcp_congestion_control = reno\n", true);
+    gives(&rig, "sysctl -w net.inet.tcp.cc.algorithm=cubic", 0, "net.inet.tcp.cc.algorithm: newreno -> cubic\n");
     gives(&rig, "sysctl -q net.ipv4.tcp_notsent_lowat=4294967295", 0, "");
+    drill_rig_close(&rig);
+}
+
+static void what_scripts_set_is_what_the_engine_does(void **state) {
+    (void)state;
+    struct drill_rig rig;
+    drill_rig_open(&rig, "linux");
+    gives(&rig, "sysctl -q net.ipv4.tcp_early_retrans=0 net.ipv4.tcp_frto=0 net.ipv4.tcp_dsack=0", 0, "");
+    assert_int_equal(get(&rig, "lastack.tcp_tlp") + get(&rig, "lastack.tcp_frto"), 0);
+    assert_int_equal(get(&rig, "net.ipv4.tcp_dsack"), 0);
+    gives(&rig, "sysctl -q net.ipv4.tcp_early_retrans=4 net.ipv4.tcp_frto=1 net.ipv4.tcp_recovery=5", 0, "");
+    assert_int_equal(get(&rig, "lastack.tcp_tlp") + get(&rig, "lastack.tcp_frto"), 2);
+    assert_int_equal(get(&rig, "net.ipv4.tcp_recovery"), 5);
+    static const struct {
+        const char *command;
+        int64_t hystart;
+    } rows[] = {
+        {"sysctl -q sys.module.tcp_cubic.parameters.hystart=1", 1},
+        {"sysctl -q sys.module.tcp_cubic.parameters.hystart_detect=1", 3},
+        {"sysctl -q sys.module.tcp_cubic.parameters.hystart_detect=2", 4},
+        {"sysctl -q sys.module.tcp_cubic.parameters.hystart=0", 2},
+        {"sysctl -q sys.module.tcp_cubic.parameters.hystart_detect=3", 2},
+        {"sysctl -q sys.module.tcp_cubic.parameters.hystart=1", 1},
+        {"sysctl -q sys.module.tcp_cubic.parameters.hystart_detect=0", 2},
+    };
+    assert_int_equal(get(&rig, "lastack.tcp_hystart"), 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        gives(&rig, rows[i].command, 0, "");
+        assert_int_equal(get(&rig, "lastack.tcp_hystart"), rows[i].hystart);
+    }
     drill_rig_close(&rig);
 }
 
@@ -231,13 +267,17 @@ static void queueing_disciplines_order_or_block(void **state) {
     drill_rig_open(&rig, "linux");
     listener(&rig);
     gives(&rig, "tc qdisc del dev tun0 root", 2, NULL);
+    assert_int_equal(get(&rig, "lastack.tcp_pacing"), 0);
     gives(&rig, "tc qdisc add dev tun0 root fq", 0, "");
+    assert_int_equal(get(&rig, "lastack.tcp_pacing"), 1);
     gives(&rig, "tc qdisc add dev tun0 root pfifo", 2, NULL);
     gives(&rig, "tc qdisc replace dev tun0 root netem delay 10ms", -LA_EOPNOTSUPP, NULL);
     gives(&rig, "tc qdisc replace dev tun0 root pfifo limit 0", 0, "");
     send_segment(&rig, LA_SYN, 1000, 0);
     assert_int_equal(next_out(&rig, NULL), 0);
+    assert_int_equal(get(&rig, "lastack.tcp_pacing"), 0);
     gives(&rig, "tc qdisc delete dev tun0 root", 0, "");
+    assert_int_equal(next_out(&rig, NULL), LA_SYN | LA_ACK); /* It has waited. */
     send_segment(&rig, LA_SYN, 1000, 0);
     assert_int_equal(next_out(&rig, NULL), LA_SYN | LA_ACK);
     gives(&rig, "tc class show", -LA_EOPNOTSUPP, NULL);
@@ -268,6 +308,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sysctl_speaks_as_linux_and_as_freebsd_do),
         cmocka_unit_test(sysctls_of_several_numbers_and_of_text_keep_their_form),
+        cmocka_unit_test(what_scripts_set_is_what_the_engine_does),
         cmocka_unit_test(the_files_of_proc_sys_can_all_be_read),
         cmocka_unit_test(sockets_are_listed_as_each_system_does),
         cmocka_unit_test(tcpdrop_ends_connections_by_tuple_and_by_state),

@@ -73,7 +73,11 @@ static void check_intervals(void) {
 
 static void check_questions(struct random *r) {
     unsigned x = random_below(r, SPAN), end = x + 1 + random_below(r, SPAN - x), i = x;
-    const struct range *range = ranges_find(&m.ranges, at(x));
+    const struct range *range = ranges_find(&m.ranges, at(x)), *next = ranges_next(&m.ranges, at(x));
+    unsigned first = x;
+    while (first < SPAN && !m.there[first]) first++;
+    assert_int_equal(next != NULL, first < SPAN);
+    if (next) assert_true(seq_lt(at(first), next->to) && seq_leq(next->from, at(first)));
     assert_int_equal(range != NULL, m.there[x]);
     if (range) assert_true(seq_leq(range->from, at(x)) && seq_lt(at(x), range->to));
     while (i < end && m.there[i]) i++;

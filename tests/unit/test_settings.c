@@ -10,16 +10,19 @@
 #include <cmocka.h>
 
 #include "settings.h"
+#include "tcp/cc.h"
 
 struct fixture {
     struct tcp_params tcp;
     struct ip_settings ip;
+    struct settings_index index;
     struct settings s;
 };
 
 static struct fixture *fresh(struct fixture *f, const char *profile) {
     memset(f, 0, sizeof(*f));
-    f->s = (struct settings){&f->tcp, &f->ip};
+    settings_index_init(&f->index);
+    f->s = (struct settings){&f->tcp, &f->ip, &f->index};
     assert_int_equal(settings_profile(&f->s, profile), 0);
     return f;
 }
@@ -58,7 +61,7 @@ static void read_source(const char *name, char *text, size_t size) {
 /* Every field that `header` declares in `type` has a row "MACRO(field," in the table. */
 static unsigned fields_with_rows(const char *header, const char *type, const char *macro) {
     read_source(header, text_a, sizeof(text_a));
-    read_source("src/settings.c", text_b, sizeof(text_b));
+    read_source("src/settings_rows.def", text_b, sizeof(text_b));
     read_source("src/settings_path.def", text_b + strlen(text_b), sizeof(text_b) - strlen(text_b));
     unsigned fields = 0;
     char *at = strstr(text_a, type), *end = strstr(at, "\n};");
@@ -98,7 +101,7 @@ static void test_a_profile_sets_every_setting(void **state) {
         struct fixture a, b;
         fresh(&a, settings_profile_name(p));
         memset(&b, 0xff, sizeof(b));
-        b.s = (struct settings){&b.tcp, &b.ip};
+        b.s = (struct settings){&b.tcp, &b.ip, &a.index};
         assert_int_equal(settings_profile(&b.s, settings_profile_name(p)), 0);
         for (unsigned i = 0; settings_at(&a.s, i, &setting, &a_value); i++) {
             settings_at(&b.s, i, &setting, &b_value);
@@ -177,7 +180,8 @@ static void test_every_name_reads_back_what_it_set(void **state) {
         unsigned accepted = 0;
         for (int64_t value = 0; value < 200000; value = value < 10 ? value + 1 : value * 3) {
             if (settings_set(&fresh(&f, NULL)->s, name.name, value) != 0) continue;
-            assert_int_equal(value_of(&f, name.name), value);
+            if (strcmp(name.name, "net.ipv4.tcp_early_retrans") != 0 && strcmp(name.name, "net.ipv4.tcp_frto") != 0)
+                assert_int_equal(value_of(&f, name.name), value);
             accepted++;
         }
         if (strcmp(name.own, "lastack.tcp_congestion_control") != 0) assert_true(accepted >= 2);
@@ -320,6 +324,73 @@ static void test_inverted_and_shared_switches(void **state) {
     assert_int_equal(settings_set(&f.s, "lastack.tcp_wscale", 15), -LA_EINVAL);
 }
 
+/* Several values say the same; the one is read that the system begins with, or that says no. */
+static void test_switches_of_many_values(void **state) {
+    (void)state;
+    struct fixture f;
+    fresh(&f, NULL);
+    for (int64_t value = 0; value < 5; value++) {
+        set(&f, "tcp_early_retrans", value);
+        assert_int_equal(f.tcp.tlp, value >= 3);
+        assert_int_equal(value_of(&f, "tcp_early_retrans"), value >= 3 ? 3 : 0);
+    }
+    assert_int_equal(settings_set(&f.s, "tcp_early_retrans", 5), -LA_EINVAL);
+    for (int64_t value = 0; value < 3; value++) {
+        set(&f, "tcp_frto", value);
+        assert_int_equal(f.tcp.frto, value > 0);
+        assert_int_equal(value_of(&f, "tcp_frto"), value ? 2 : 0);
+    }
+}
+
+/* --- Text --- */
+
+static void expect_text(const struct fixture *f, const char *name, const char *want) {
+    char text[64];
+    assert_int_equal(settings_get_text(&f->s, name, text, sizeof(text)), 0);
+    assert_string_equal(text, want);
+}
+
+static void test_words_stand_for_numbers(void **state) {
+    (void)state;
+    struct fixture f;
+    fresh(&f, NULL);
+    expect_text(&f, "net.ipv4.tcp_congestion_control", "cubic");
+    for (unsigned i = 0; i < CC_COUNT; i++) {
+        assert_int_equal(settings_set_text(&f.s, "tcp_congestion_control", cc_at(i)->name), 0);
+        assert_int_equal(f.tcp.congestion, i);
+        expect_text(&f, "net/ipv4/tcp_congestion_control", cc_at(i)->name);
+        assert_int_equal(value_of(&f, "lastack.tcp_congestion_control"), i);
+    }
+    assert_int_equal(settings_set_text(&f.s, "net.inet.tcp.cc.algorithm", "newreno"), 0);
+    expect_text(&f, "tcp_congestion_control", "reno");
+    expect_text(&f, "tcp_available_congestion_control", "reno cubic bbr");
+    assert_int_equal(settings_set_text(&f.s, "tcp_available_congestion_control", "reno"), -LA_EOPNOTSUPP);
+    static const char *const unknown[] = {"", "ren", "reno ", "Reno", "vegas", "1"};
+    for (unsigned i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+        assert_int_equal(settings_set_text(&f.s, "tcp_congestion_control", unknown[i]), -LA_ENOENT);
+    assert_int_equal(settings_set_text(&f.s, "no.such.name", "reno"), -LA_ENOENT);
+}
+
+static void test_numbers_are_text_too(void **state) {
+    (void)state;
+    struct fixture f;
+    char text[8];
+    fresh(&f, NULL);
+    assert_int_equal(settings_set_text(&f.s, "tcp_fin_timeout", "45"), 0);
+    expect_text(&f, "tcp_fin_timeout", "45");
+    expect_text(&f, "net.ipv4.tcp_notsent_lowat", "4294967295");
+    assert_int_equal(settings_set_text(&f.s, "tcp_sack", "0"), 0);
+    expect_text(&f, "tcp_sack", "0");
+    static const char *const bad[] = {"", " 1", "1 ", "-1", "1.5", "0x10", "many", "9223372036854775808"};
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(settings_set_text(&f.s, "tcp_fin_timeout", bad[i]), -LA_EINVAL);
+    assert_int_equal(settings_get_text(&f.s, "tcp_available_congestion_control", text, sizeof(text)), -LA_EINVAL);
+    for (size_t size = 0; size < 4; size++)
+        assert_int_equal(settings_get_text(&f.s, "tcp_fin_timeout", text, size), size < 3 ? -LA_EINVAL : 0);
+    assert_int_equal(settings_get_text(&f.s, "tcp_tw_recycle", text, sizeof(text)), -LA_EOPNOTSUPP);
+    assert_int_equal(settings_get_text(&f.s, "no.such.name", text, sizeof(text)), -LA_ENOENT);
+}
+
 /* Ranges given one number at a time, in any order, from anywhere. */
 static void test_a_limit_takes_its_partner_along(void **state) {
     (void)state;
@@ -402,8 +473,9 @@ static void write_page(char *page, size_t size) {
         "works, with the value in\nthe unit of *that name*; case does not matter, `/` may stand for `.`, and "
         "`net.ipv4.`, `net.ipv6.` and `net.core.` may be left out.\nA limit that passes its partner (a minimum above "
         "its maximum) takes it along, so ranges may be set in any order.\n\n"
-        "This page is generated from the table in `src/settings.c` (run the program of `tests/unit/test_settings.c` "
-        "with the page's path),\nand a test compares the two.\n\n"
+        "Where a setting is one of several words, `la_set_text` and `la_get_text` know it by its word.\n\n"
+        "This page is generated from the table in `src/settings_rows.def` (run the program of "
+        "`tests/unit/test_settings.c` with the page's\npath), and a test compares the two.\n\n"
         "| name | unit | bounds | linux | freebsd | rfc | what it does | also known as |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     struct fixture f;
@@ -455,6 +527,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_time_wait_names_set_half_of_it_as_msl),
         cmocka_unit_test(test_switches_of_two_fields),
         cmocka_unit_test(test_inverted_and_shared_switches),
+        cmocka_unit_test(test_switches_of_many_values),
+        cmocka_unit_test(test_words_stand_for_numbers),
+        cmocka_unit_test(test_numbers_are_text_too),
         cmocka_unit_test(test_a_limit_takes_its_partner_along),
         cmocka_unit_test(test_refused_names_say_why),
         cmocka_unit_test(test_the_page_lists_every_name),

@@ -150,6 +150,31 @@ static void the_classic_rule_ends_slow_start_after_half_a_round_trip_of_close_ac
     assert_int_equal(rig.cc.ssthresh, CC_INFINITE);
 }
 
+/* The same samples under either rule alone. */
+static void one_of_the_classic_rules_alone(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t rule;
+        bool by_delay, by_train;
+    } rows[] = {{CC_HYSTART_TRAIN, false, true}, {CC_HYSTART_DELAY, true, false}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct cc_rig rig;
+        cc_rig_begin(&rig, &cc_cubic);
+        rig.now.hystart = rows[i].rule;
+        rig.cc.cwnd = 100;
+        cc_rig_fill(&rig);
+        cc_rig_wait(&rig, 20000);
+        for (uint32_t k = 0; k < 8; k++, cc_rig_wait(&rig, 2000)) cc_rig_ack(&rig, 1, 20000);
+        assert_int_equal(rig.cc.ssthresh < CC_INFINITE, rows[i].by_train);
+        rig.cc.ssthresh = CC_INFINITE;
+        cc_rig_wait(&rig, 30000);
+        cc_rig_ack(&rig, 92, 20000);
+        cc_rig_fill(&rig);
+        for (uint32_t k = 0; k < 10; k++, cc_rig_wait(&rig, 3000)) cc_rig_ack(&rig, 1, 50000);
+        assert_int_equal(rig.cc.ssthresh < CC_INFINITE, rows[i].by_delay);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(while_the_round_trip_stays_the_window_doubles),
@@ -162,6 +187,7 @@ int main(void) {
         cmocka_unit_test(off_means_off),
         cmocka_unit_test(the_classic_rule_ends_slow_start_at_the_ninth_long_sample),
         cmocka_unit_test(the_classic_rule_ends_slow_start_after_half_a_round_trip_of_close_acks),
+        cmocka_unit_test(one_of_the_classic_rules_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,54 @@ static void a_paced_burst_spreads_over_time(void **state) {
     ACKS(seq_len(en_seq(c, 0), c->snd_nxt) / EN_MSS);
 }
 
+static void the_ratios_make_the_pace(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 20);
+    u->tcp.params.pacing_ss_ratio = 300;
+    u->tcp.params.pacing_ca_ratio = 50;
+    en_send(u, c, 20);
+    u->env.now += EN_RTT;
+    ACKS(1);
+    uint64_t window = (uint64_t)c->eng.cc.cwnd * EN_MSS * 1000000 / c->srtt_us;
+    assert_true(c->eng.cc.pacing_rate == window * 3);
+    c->eng.cc.ssthresh = c->eng.cc.cwnd;
+    ACKS(2);
+    assert_in_range(c->eng.cc.pacing_rate, window / 2, window / 2 + 1000);
+}
+
+/* 20 segments a round trip of 100 ms, twice as fast in slow start: pieces of two segments, 5 ms each. */
+static void pieces_leave_when_they_are_due(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 20);
+    u->tcp.params.pacing = true;
+    c->eng.cc.pacing_rate = 400 * EN_MSS;
+    en_give(c, 19);
+    assert_int_equal(tu_skip(u), 12); /* The initial window, and the piece behind it. */
+    for (int i = 0; i < 3; i++) {
+        tu_pass(u, 4900 * LA_US);
+        assert_int_equal(tu_skip(u), 0);
+        tu_pass(u, 100 * LA_US);
+        assert_int_equal(tu_skip(u), 2);
+    }
+    /* 20 ms late: the next one leaves after half of its time. */
+    u->env.now += 20 * LA_MS;
+    en_give(c, 1);
+    assert_int_equal(tu_skip(u), 2);
+    assert_true(c->eng.pace_at == u->env.now + 2500 * LA_US);
+}
+
+static void a_coarse_clock_makes_long_pieces(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 60);
+    u->tcp.params.pacing = true;
+    u->tcp.params.clock_resolution = 15 * LA_MS;
+    c->eng.cc.pacing_rate = 400 * EN_MSS;
+    en_give(c, 40);
+    assert_int_equal(tu_skip(u), 12);
+    tu_pass(u, 15 * LA_MS);
+    assert_int_equal(tu_skip(u), 6);
+}
+
 /* In SYN_RCVD there is no timer for it. */
 static void a_fast_open_child_is_not_paced(void **state) {
     struct tcp_unit *u = *state;
@@ -207,6 +255,9 @@ int main(void) {
         TU_TEST(after_a_pause_the_window_halves_for_every_timeout),
         TU_TEST(another_algorithm_goes_on_at_the_windows_that_are_set),
         TU_TEST(a_paced_burst_spreads_over_time),
+        TU_TEST(the_ratios_make_the_pace),
+        TU_TEST(pieces_leave_when_they_are_due),
+        TU_TEST(a_coarse_clock_makes_long_pieces),
         TU_TEST(a_fast_open_child_is_not_paced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,34 @@ static void with_three_sacked_everything_sent_before_is_lost_at_once(void **stat
     for (uint32_t i = 0; i < 10; i++) assert_int_equal((en_record(c, i)->marks & SENT_LOST) != 0, i < 4);
 }
 
+/* Linux's tcp_recovery, 4. */
+static void or_that_many_do_not_close_the_window(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 20);
+    u->tcp.params.recovery = RACK_ON | RACK_NO_DUPTHRESH;
+    send_apart(u, c, 10);
+    u->env.now += EN_RTT;
+    SACKS(0, 4, 10);
+    PHASE(CC_DISORDER);
+    assert_int_equal(c->eng.rexmit, REXMIT_REORDER);
+    tu_pass(u, EN_RTT);
+    PHASE(CC_RECOVERY);
+}
+
+/* … 2. */
+static void or_duplicates_do_not_widen_it(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 20);
+    struct tcp_acked a = {.rate_any = true};
+    c->eng.rack.dsack_seen = true;
+    u->tcp.params.recovery = RACK_ON | RACK_STATIC;
+    tcp_rack_window(c, &a);
+    assert_int_equal(c->eng.rack.steps, 1);
+    u->tcp.params.recovery = RACK_ON;
+    tcp_rack_window(c, &a);
+    assert_int_equal(c->eng.rack.steps, 2);
+}
+
 static void below_three_the_reordering_timer_decides(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = en_conn(u, true, "reno", 20);
@@ -173,6 +201,8 @@ static void a_coarse_clock_widens_the_window(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TU_TEST(with_three_sacked_everything_sent_before_is_lost_at_once),
+        TU_TEST(or_that_many_do_not_close_the_window),
+        TU_TEST(or_duplicates_do_not_widen_it),
         TU_TEST(below_three_the_reordering_timer_decides),
         TU_TEST(what_comes_within_the_window_is_not_sent_again),
         TU_TEST(ties_go_by_sequence_number),

@@ -120,6 +120,15 @@ static void what_comes_late_is_reordering_and_sets_its_degree(void **state) {
     assert_int_equal(c->eng.reordering, 12);
 }
 
+static void more_than_the_setting_is_not_believed(void **state) {
+    struct tcp_unit *u = *state;
+    struct tcp_conn *c = en_conn(u, true, "reno", 20);
+    u->tcp.params.reordering_max = 5;
+    en_send(u, c, 12);
+    tcp_reordering_seen(c, en_seq(c, 0), en_seq(c, 9));
+    assert_int_equal(c->eng.reordering, 5);
+}
+
 static void a_repetition_that_arrives_is_no_reordering(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = en_conn(u, true, "reno", 20);
@@ -181,6 +190,7 @@ int main(void) {
         TU_TEST(a_dsack_says_that_a_repetition_was_needless),
         TU_TEST(more_dsacks_than_repetitions_prove_nothing),
         TU_TEST(what_comes_late_is_reordering_and_sets_its_degree),
+        TU_TEST(more_than_the_setting_is_not_believed),
         TU_TEST(a_repetition_that_arrives_is_no_reordering),
         TU_TEST(hostile_blocks_never_break_the_counts),
     };
