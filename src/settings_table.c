@@ -39,8 +39,8 @@ const struct tcp_option_layout settings_layouts[SETTINGS_LAYOUTS] = {
     {AT_IP(field), KIND_OF(struct ip_settings, field), unit, name, min, max, {linux_, freebsd_, rfc_}, help},
 
 static const struct settings_row rows[] = {
-#include "settings_rows.def"
 #include "settings_path.def"
+#include "settings_rows.def"
 };
 
 static const struct settings_alias aliases[] = {

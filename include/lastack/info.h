@@ -99,11 +99,11 @@ struct la_conn_info {
     uint8_t snd_wscale, rcv_wscale;
     uint32_t delivered_ce; /* Segments that the peer got marked (CE), or that it acknowledged with ECE (RFC 3168). */
     uint32_t received_ce;  /* Marked packets from the peer, with Accurate ECN. */
-    bool deferred;                /* In SYN_SENT, and the SYN waits for the first data (LA_TCP_FASTOPEN_CONNECT). */
-    bool syn_data;                /* Data went with the SYN, ours or the peer's, and was taken. */
-    bool fastopen_child;          /* Made by a SYN with a Fast Open cookie. */
-    la_time data_at;              /* When the peer's latest data came; 0: none has. */
-    la_time heard_at;             /* When its latest segment came, to the millisecond; 0: none has. */
+    bool deferred;         /* In SYN_SENT, and the SYN waits for the first data (LA_TCP_FASTOPEN_CONNECT). */
+    bool syn_data;         /* Data went with the SYN, ours or the peer's, and was taken. */
+    bool fastopen_child;   /* Made by a SYN with a Fast Open cookie. */
+    la_time data_at;       /* When the peer's latest data came; 0: none has. */
+    la_time heard_at;      /* When its latest segment came, to the millisecond; 0: none has. */
     uint32_t path_mtu, own_mss;   /* Bytes of IP packet; the MSS that our SYN offered. */
     la_time srtt, rttvar, rto;    /* 0 before the first sample */
     la_time rcv_rtt;              /* The round trip as the receiver of data sees it; 0: no sample yet. */

@@ -45,8 +45,8 @@ int la_connect(struct la_stack *stack, la_sock sock, const struct la_endpoint *p
 
 /* Takes up to `len` bytes. Returns the number taken (possibly less), -LA_EAGAIN, -LA_EPIPE (shut down, or never
  * connected), or the connection's pending error once. LA_MSG_OOB makes the last byte urgent, if all are taken (RFC
- * 6093; for protocols that have always had it). LA_MSG_EOR, if all are taken: what is sent later begins a segment of its
- * own; the peer's program does not see it. */
+ * 6093; for protocols that have always had it). LA_MSG_EOR, if all are taken: what is sent later begins a segment of
+ * its own; the peer's program does not see it. */
 int64_t la_send(struct la_stack *stack, la_sock sock, const void *data, size_t len, int flags, la_time now);
 
 /* Gives up to `len` bytes; 0 at end of file (peer's FIN, or own SHUT_RD); -LA_EAGAIN; a pending error once
@@ -175,9 +175,9 @@ enum la_ipv6_option {
     LA_IPV6_TCLASS = 67,
 };
 
-/* Values of LA_IP_MTU_DISCOVER and LA_IPV6_MTU_DISCOVER, for streams: whether IPv4 packets have DF, and whether ICMP may
- * make segments smaller. A socket begins with WANT, or with DONT where net.ipv4.ip_no_pmtu_disc is set. LA_IP_MTU and
- * LA_IPV6_MTU can only be read, and only when there is a path: -LA_ENOTCONN. */
+/* Values of LA_IP_MTU_DISCOVER and LA_IPV6_MTU_DISCOVER, for streams: whether IPv4 packets have DF, and whether ICMP
+ * may make segments smaller. A socket begins with WANT, or with DONT where net.ipv4.ip_no_pmtu_disc is set. LA_IP_MTU
+ * and LA_IPV6_MTU can only be read, and only when there is a path: -LA_ENOTCONN. */
 enum la_pmtudisc {
     LA_PMTUDISC_DONT = 0,  /* DF is clear; ICMP is not believed. */
     LA_PMTUDISC_WANT = 1,  /* DF, unless the route's MTU is locked; ICMP is believed. */

@@ -72,10 +72,10 @@ enum la_route_metric {
     LA_ROUTE_INITRWND, /* initrwnd N: the window that SYNs offer at most, in segments of the MSS offered. */
 };
 
-/* Sets one of them for the routes to prefix/prefix_len through `iface` (-1: any). An MTU above the interface's counts as
- * the interface's. It holds for connections from then on; an MTU also for those that exist. Returns 0, -LA_ENOENT (no
- * such route) or -LA_EINVAL (an MTU below 68, or below 1280 for IPv6 unless it is locked; a number above 65535; no such
- * metric). */
+/* Sets one of them for the routes to prefix/prefix_len through `iface` (-1: any). An MTU above the interface's counts
+ * as the interface's. It holds for connections from then on; an MTU also for those that exist. Returns 0, -LA_ENOENT
+ * (no such route) or -LA_EINVAL (an MTU below 68, or below 1280 for IPv6 unless it is locked; a number above 65535; no
+ * such metric). */
 int la_route_set(struct la_stack *stack, const struct la_addr *prefix, unsigned prefix_len, int iface,
                  enum la_route_metric metric, uint32_t value);
 
@@ -192,8 +192,8 @@ int la_get(const struct la_stack *stack, const char *name, int64_t *value);
 
 /* The same with the value as people write it: a decimal number, or where a setting is one of several, its word
  * (net.ipv4.tcp_congestion_control: "reno", "cubic", "bbr"; net.inet.tcp.cc.algorithm: "newreno", …). Also -LA_ENOENT
- * for an unknown word, -LA_EINVAL for no number, or where `size` bytes do not hold the text and its end. Only la_get_text
- * knows net.ipv4.tcp_available_congestion_control: all words with blanks between. */
+ * for an unknown word, -LA_EINVAL for no number, or where `size` bytes do not hold the text and its end. Only
+ * la_get_text knows net.ipv4.tcp_available_congestion_control: all words with blanks between. */
 int la_set_text(struct la_stack *stack, const char *name, const char *text);
 int la_get_text(const struct la_stack *stack, const char *name, char *text, size_t size);
 

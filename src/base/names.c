@@ -28,7 +28,7 @@ static const char *const states[LA_NSTATES] = {
 static const char *const timers[LA_NTIMERS] = {
     [LA_TIMER_RETRANSMIT] = "retransmit", [LA_TIMER_PERSIST] = "persist",       [LA_TIMER_KEEPALIVE] = "keepalive",
     [LA_TIMER_DELACK] = "delayed-ack",    [LA_TIMER_FIN_WAIT_2] = "fin-wait-2", [LA_TIMER_TIME_WAIT] = "time-wait",
-    [LA_TIMER_USER] = "user-timeout",     [LA_TIMER_LINGER] = "linger", [LA_TIMER_PACE] = "pace",
+    [LA_TIMER_USER] = "user-timeout",     [LA_TIMER_LINGER] = "linger",         [LA_TIMER_PACE] = "pace",
 };
 
 /* What is out of range may come from a recorded byte; it gets a word too. */

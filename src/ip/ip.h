@@ -48,7 +48,7 @@ struct ip_path {
     uint32_t generation; /* Of the routing state it was made from. */
     bool local_link;     /* dst is on the link itself. */
     struct ip_metrics metrics;
-    bool broadcast;      /* dst is an IPv4 broadcast address: limited, or of a prefix on the interface. */
+    bool broadcast; /* dst is an IPv4 broadcast address: limited, or of a prefix on the interface. */
 };
 
 /* What goes into the IP header. */

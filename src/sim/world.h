@@ -165,9 +165,9 @@ struct sim_world {
     uint32_t loss_ppm; /* The worst of all links, corruption included. */
     bool cut;          /* That has happened: nobody answers for anything but memory. */
     bool outage;
-    bool narrow;  /* Large packets are lost somewhere … */
-    int probing;  /* … and the stacks search for what passes: tcp_mtu_probing; 0: they are told by ICMP. */
-    bool hostile; /* One of the hosts is. */
+    bool narrow;       /* Large packets are lost somewhere … */
+    int probing;       /* … and the stacks search for what passes: tcp_mtu_probing; 0: they are told by ICMP. */
+    bool hostile;      /* One of the hosts is. */
     bool accurate_ecn; /* All hosts ask for it. */
     unsigned nhosts, nconns;
     struct sim_host host[SIM_HOSTS];

@@ -38,12 +38,12 @@ enum cc_hystart {
 /* What a connection knows while it asks. */
 struct cc_now {
     la_time at;
-    uint32_t mss;        /* bytes */
-    uint32_t srtt_us;    /* 0: no sample yet */
-    uint32_t min_rtt_us; /* Of the last minutes; UINT32_MAX: no sample yet */
-    uint32_t in_flight;  /* Segments in the network, as far as is known. */
-    uint32_t delivered;  /* Segments acknowledged or SACKed, ever. */
-    uint32_t lost;       /* Segments marked lost, ever. */
+    uint32_t mss;          /* bytes */
+    uint32_t srtt_us;      /* 0: no sample yet */
+    uint32_t min_rtt_us;   /* Of the last minutes; UINT32_MAX: no sample yet */
+    uint32_t in_flight;    /* Segments in the network, as far as is known. */
+    uint32_t delivered;    /* Segments acknowledged or SACKed, ever. */
+    uint32_t lost;         /* Segments marked lost, ever. */
     uint32_t delivered_ce; /* Of those delivered, segments that were marked (CE), as far as the peer tells. */
     seq snd_una, snd_nxt;
     uint8_t phase;         /* enum cc_phase */
@@ -56,11 +56,11 @@ struct cc_now {
 /* What one ACK has brought, for control() and measure(). The rate fields are those of delivery rate estimation
  * (draft-ietf-ccwg-bbr, 4.1): of the segment, among the newly delivered, that was sent last. */
 struct cc_ack {
-    uint32_t acked;           /* Segments newly acknowledged or SACKed. */
-    uint32_t lost;            /* Segments newly marked lost. */
-    uint32_t rtt_us;          /* 0: this ACK measures none. */
-    uint32_t prior_in_flight; /* Before this ACK. */
-    uint32_t rate_delivered;  /* Segments delivered over … */
+    uint32_t acked;            /* Segments newly acknowledged or SACKed. */
+    uint32_t lost;             /* Segments newly marked lost. */
+    uint32_t rtt_us;           /* 0: this ACK measures none. */
+    uint32_t prior_in_flight;  /* Before this ACK. */
+    uint32_t rate_delivered;   /* Segments delivered over … */
     uint32_t rate_interval_us; /* … this time. 0: no sample. */
     uint32_t prior_delivered;  /* cc_now.delivered when that segment was sent. */
     uint32_t tx_in_flight;     /* In flight right after it was sent. */
@@ -98,8 +98,8 @@ struct cc_ops {
     /* The rest may be NULL. */
     /* Every ACK of new data, before grow(); now->min_rtt_us knows of this ACK. */
     void (*measure)(struct cc *cc, const struct cc_now *now, const struct cc_ack *ack);
-    void (*phase)(struct cc *cc, const struct cc_now *now, enum cc_phase to);           /* Before the phase changes. */
-    void (*restart)(struct cc *cc, const struct cc_now *now, la_time idle); /* Data goes after a pause. */
+    void (*phase)(struct cc *cc, const struct cc_now *now, enum cc_phase to); /* Before the phase changes. */
+    void (*restart)(struct cc *cc, const struct cc_now *now, la_time idle);   /* Data goes after a pause. */
     /* Takes the place of grow() and of PRR: after every ACK, in every phase but CC_LOSS's first step. */
     void (*control)(struct cc *cc, const struct cc_now *now, const struct cc_ack *ack);
     /* One segment is marked lost that was sent with tx_in_flight in flight, tx_lost lost by then. */
@@ -113,8 +113,8 @@ int cc_find(const char *name);
 
 extern const struct cc_ops cc_reno, cc_cubic, cc_bbr;
 
-/* The algorithm `ops` begins at the cwnd and ssthresh that are set. `state` is ops->state_size zeroed bytes; where there
- * was no memory for them (NULL) reno begins instead. */
+/* The algorithm `ops` begins at the cwnd and ssthresh that are set. `state` is ops->state_size zeroed bytes; where
+ * there was no memory for them (NULL) reno begins instead. */
 void cc_begin(struct cc *cc, const struct cc_ops *ops, void *state, const struct cc_now *now);
 
 /* Slow start by `acked` segments up to ssthresh; returns what is left of them for congestion avoidance. */

@@ -85,10 +85,10 @@ static enum tcp_verdict synchronized(struct tcp_conn *c, struct tcp_in *in) {
     if (v == GO_ON) v = tcp_validate_rst(c, in);       /* Second: RST (RFC 5961, 3). Third, security, is obsolete. */
     if (v == GO_ON) v = tcp_validate_syn(c, in);       /* Fourth: SYN (RFC 5961, 4). */
     if (v == GO_ON) v = tcp_validate_ack(c, in);       /* Fifth: ACK (RFC 5961, 5); SYN_RCVD becomes ESTABLISHED. */
-    if (v == GO_ON) tcp_ecn_input(c, in);              /* What the network and the peer say about it (RFC 3168, 9768). */
-    if (v == GO_ON) v = tcp_ack(c, in);                /* Fifth: what it acknowledges, and the window. */
-    if (v == GO_ON) v = tcp_recv_data(c, in);          /* Sixth, URG, is data (RFC 6093). Seventh: text. */
-    if (v == GO_ON) v = tcp_recv_fin(c, in);           /* Eighth: FIN. */
+    if (v == GO_ON) tcp_ecn_input(c, in);     /* What the network and the peer say about it (RFC 3168, 9768). */
+    if (v == GO_ON) v = tcp_ack(c, in);       /* Fifth: what it acknowledges, and the window. */
+    if (v == GO_ON) v = tcp_recv_data(c, in); /* Sixth, URG, is data (RFC 6093). Seventh: text. */
+    if (v == GO_ON) v = tcp_recv_fin(c, in);  /* Eighth: FIN. */
     return v;
 }
 

@@ -8,7 +8,7 @@
  * RFC 9293, 3.1, 3.5.2; RFC 7323; RFC 2018. */
 #include "tcp/conn.h"
 
-#define SACK_HEAD 4u  /* Bytes, NOPs included. */
+#define SACK_HEAD 4u /* Bytes, NOPs included. */
 #define SACK_BLOCK 8u
 
 struct ip_path tcp_full_path(const struct tcp_conn *c) {

@@ -113,10 +113,10 @@ struct tcp_params {
     /* Buffers, bytes. */
     uint32_t rcvbuf_min, rcvbuf, rcvbuf_max;
     uint32_t sndbuf_min, sndbuf, sndbuf_max;
-    uint32_t notsent_lowat;  /* Unsent bytes at most, where a socket says nothing else; UINT32_MAX: no bound. */
-    bool rcvbuf_autotune; /* Receive buffers grow to rcvbuf_max with what the program reads. */
-    bool sockbuf_doubled; /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
-    uint8_t window_rule;  /* enum window_rule */
+    uint32_t notsent_lowat; /* Unsent bytes at most, where a socket says nothing else; UINT32_MAX: no bound. */
+    bool rcvbuf_autotune;   /* Receive buffers grow to rcvbuf_max with what the program reads. */
+    bool sockbuf_doubled;   /* getsockopt tells twice SO_SNDBUF and SO_RCVBUF (Linux, which counts its overhead). */
+    uint8_t window_rule;    /* enum window_rule */
     uint8_t mem_low, mem_pressure, mem_max; /* What all buffers hold together, in % of the stack's memory: mem.c. */
     bool rcvbuf_mss_rounded;                /* Round up to a multiple of the MSS (FreeBSD). */
     uint8_t wscale_fixed;                   /* 255: from rcvbuf_max. */
@@ -148,22 +148,22 @@ struct tcp_params {
     uint32_t burst_least;    /* Segments that a burst has at least, where the window allows (psh_bursts). */
     bool psh_bursts;         /* PSH also where two or more segments go at once and no more may (Linux, for GRO). */
     uint8_t dupthresh;
-    uint16_t reordering_max; /* Segments: what is believed of reordering. */
-    uint8_t recovery;        /* enum rack_bits */
-    bool icmp_may_rst;    /* ICMP errors may end a connection that is opening … */
-    uint8_t icmp_opening; /* … these: enum icmp_opening_rule. */
-    uint8_t congestion;   /* Index into the table of cc.h. */
-    uint8_t hystart;      /* enum cc_hystart */
-    bool tlp;             /* Tail loss probes (RFC 8985, 7). */
-    bool frto;            /* RFC 5682. */
-    bool idle_restart;    /* After a pause the window begins small again (RFC 5681, 4.1). */
-    bool no_pmtu_disc;             /* Sockets begin with IP_MTU_DISCOVER off: DF is clear. */
-    uint8_t mtu_probing;           /* enum mtu_probing */
-    uint16_t base_mss;             /* Where the search for the MTU begins, and what a black hole is tried with first … */
-    uint16_t mtu_probe_floor;      /* … down to this; bytes of payload. */
-    uint16_t mtu_probe_threshold;  /* The search ends when less than this is left. */
-    la_time mtu_probe_interval;    /* And begins anew after this. */
-    bool pacing;          /* Data leaves spread over the round trip, whatever the algorithm … */
+    uint16_t reordering_max;  /* Segments: what is believed of reordering. */
+    uint8_t recovery;         /* enum rack_bits */
+    bool icmp_may_rst;        /* ICMP errors may end a connection that is opening … */
+    uint8_t icmp_opening;     /* … these: enum icmp_opening_rule. */
+    uint8_t congestion;       /* Index into the table of cc.h. */
+    uint8_t hystart;          /* enum cc_hystart */
+    bool tlp;                 /* Tail loss probes (RFC 8985, 7). */
+    bool frto;                /* RFC 5682. */
+    bool idle_restart;        /* After a pause the window begins small again (RFC 5681, 4.1). */
+    bool no_pmtu_disc;        /* Sockets begin with IP_MTU_DISCOVER off: DF is clear. */
+    uint8_t mtu_probing;      /* enum mtu_probing */
+    uint16_t base_mss;        /* Where the search for the MTU begins, and what a black hole is tried with first … */
+    uint16_t mtu_probe_floor; /* … down to this; bytes of payload. */
+    uint16_t mtu_probe_threshold;              /* The search ends when less than this is left. */
+    la_time mtu_probe_interval;                /* And begins anew after this. */
+    bool pacing;                               /* Data leaves spread over the round trip, whatever the algorithm … */
     uint16_t pacing_ss_ratio, pacing_ca_ratio; /* … that does not pace: % of a window in each round trip. */
 };
 

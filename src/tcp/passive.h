@@ -11,9 +11,9 @@ struct tcp_listener {
     uint32_t first, last, queued; /* The accept queue, through bind_next and bind_prev. */
     struct list embryos;          /* Oldest first. */
     uint32_t nembryos;
-    uint32_t refused;  /* Segments dropped because the accept queue was full. */
-    la_time cookie_at; /* When the last SYN cookie was sent. */
-    bool cookies;      /* Whether one ever was. */
+    uint32_t refused;            /* Segments dropped because the accept queue was full. */
+    la_time cookie_at;           /* When the last SYN cookie was sent. */
+    bool cookies;                /* Whether one ever was. */
     uint32_t fastopen_pending;   /* Children in SYN_RCVD. */
     uint32_t fastopen_resets[2]; /* Children that were reset in SYN_RCVD, in this span and in the one before. */
     uint64_t fastopen_span;      /* Number of the latest span. */
@@ -45,12 +45,12 @@ struct embryo {
     uint8_t retries;
     uint8_t tos, ttl;
     bool wscale_on, ts_on, sack_on;
-    uint8_t ecn;     /* enum ecn_mode */
-    uint8_t ecn_syn; /* The codepoint of the latest SYN. */
-    bool ecn_plain;  /* Some SYN was without ECN. */
-    bool ecn_again;  /* A SYN came again. */
+    uint8_t ecn;                   /* enum ecn_mode */
+    uint8_t ecn_syn;               /* The codepoint of the latest SYN. */
+    bool ecn_plain;                /* Some SYN was without ECN. */
+    bool ecn_again;                /* A SYN came again. */
     bool cookie_asked, cookie_exp; /* The SYN+ACK brings a Fast Open cookie, in the form of the experiment. */
-    bool acked; /* The third segment has come, and TCP_DEFER_ACCEPT waits for data. */
+    bool acked;                    /* The third segment has come, and TCP_DEFER_ACCEPT waits for data. */
 };
 void tcp_syncache_init(struct tcp *tcp);
 void tcp_syncache_free(struct tcp *tcp);

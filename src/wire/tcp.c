@@ -262,12 +262,13 @@ static size_t options_put(struct scratch *s, const struct tcp_options *o, const 
 
 /* Whether the options are none but TS: the same 12 bytes under every layout. */
 static bool only_ts(const struct tcp_options *o, const struct tcp_option_layout *layout) {
-    return o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen && !o->has_accecn &&
-           layout_names(layout, TCPOPT_TS);
+    return o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen &&
+           !o->has_accecn && layout_names(layout, TCPOPT_TS);
 }
 
 static bool no_options(const struct tcp_options *o) {
-    return !o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen && !o->has_accecn;
+    return !o->has_ts && !o->nsack && !o->has_mss && !o->has_wscale && !o->sack_ok && !o->has_fastopen &&
+           !o->has_accecn;
 }
 
 size_t tcp_options_len(const struct tcp_options *o, const struct tcp_option_layout *layout) {

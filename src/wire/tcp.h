@@ -30,8 +30,8 @@ enum tcp_option_kind {
     TCPOPT_SACK = 5,
     TCPOPT_TS = 8,
     TCPOPT_FASTOPEN = 34,
-    TCPOPT_ACCECN0 = 172, /* RFC 9768: the counters from E0B on, … */
-    TCPOPT_ACCECN1 = 174, /* … or from E1B on. */
+    TCPOPT_ACCECN0 = 172,    /* RFC 9768: the counters from E0B on, … */
+    TCPOPT_ACCECN1 = 174,    /* … or from E1B on. */
     TCPOPT_EXPERIMENT = 254, /* RFC 6994: an identifier follows. */
 };
 
@@ -49,8 +49,8 @@ struct tcp_options {
     uint16_t mss;
     uint8_t wscale; /* As on the wire; RFC 7323 bounds its use to 14. */
     uint32_t ts_val, ts_ecr;
-    bool has_accecn, accecn1; /* RFC 9768; TCPOPT_ACCECN1 rather than 0. */
-    uint8_t naccecn;          /* Counters in it. */
+    bool has_accecn, accecn1;        /* RFC 9768; TCPOPT_ACCECN1 rather than 0. */
+    uint8_t naccecn;                 /* Counters in it. */
     uint32_t accecn[TCP_ACCECN_MAX]; /* As they stand there: 24 bits each. */
     uint8_t nsack;
     struct tcp_sack sack[TCP_SACK_MAX];
@@ -78,8 +78,9 @@ static inline uint32_t tcp_seg_len(const struct tcp_seg *s) {
 struct tcp_option_layout {
     uint8_t order[7]; /* enum tcp_option_kind, 0 ends it. Options not named are not written; ACCECN0 stands for both. */
     /* false: NOPs before an option, so that it (SACK_OK and TS as one where they follow each other) ends on a 4-byte
-     * boundary; those of FASTOPEN and ACCECN follow it, and ACCECN stands before a SACK_OK that is alone (Linux). true: NOPs only so that WSCALE begins at 1, TS and SACK at 2
-     * modulo 4; the end is filled with EOL and zeros (FreeBSD). */
+     * boundary; those of FASTOPEN and ACCECN follow it, and ACCECN stands before a SACK_OK that is alone (Linux). true:
+     * NOPs only so that WSCALE begins at 1, TS and SACK at 2 modulo 4; the end is filled with EOL and zeros (FreeBSD).
+     */
     bool eol_padding;
 };
 

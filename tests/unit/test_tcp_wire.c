@@ -13,12 +13,10 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct tcp_option_layout linux_layout = {
-    .order = {TCPOPT_MSS, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_WSCALE, TCPOPT_SACK,
-              TCPOPT_FASTOPEN},
+    .order = {TCPOPT_MSS, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_WSCALE, TCPOPT_SACK, TCPOPT_FASTOPEN},
 };
 static const struct tcp_option_layout freebsd_layout = {
-    .order = {TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_SACK,
-              TCPOPT_FASTOPEN},
+    .order = {TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_SACK, TCPOPT_FASTOPEN},
     .eol_padding = true,
 };
 
@@ -209,8 +207,8 @@ static void malformed_options(void **state) {
 
 static void known_options_of_foreign_length_are_skipped(void **state) {
     (void)state;
-    static const uint8_t kinds[] = {TCPOPT_MSS, TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS, TCPOPT_ACCECN0, TCPOPT_SACK,
-              TCPOPT_FASTOPEN};
+    static const uint8_t kinds[] = {TCPOPT_MSS,     TCPOPT_WSCALE, TCPOPT_SACK_OK, TCPOPT_TS,
+                                    TCPOPT_ACCECN0, TCPOPT_SACK,   TCPOPT_FASTOPEN};
     for (size_t i = 0; i < sizeof kinds; i++) {
         for (uint8_t len = 2; len <= 36; len++) {
             uint8_t options[TCP_OPTIONS_MAX];
