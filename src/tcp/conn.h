@@ -209,10 +209,10 @@ struct tcp_conn {
     uint32_t sndbuf; /* Bound on snd_end - snd_una. */
     uint32_t burst;  /* Bytes of new data that have just gone in full segments without PSH … */
     uint32_t piece;  /* … of at most so many. */
-    struct ranges eor; /* Last bytes of messages. */
     seq snd_small;   /* Behind the last segment sent that was not full (Nagle as of Minshall). */
     struct buffer rcv;
     struct ranges ooo; /* What is there beyond rcv_nxt. */
+    struct ranges eor; /* Of what was given to send: last bytes of messages. */
     seq dsack_from, dsack_to;
     uint32_t rcvbuf;
     struct tcp_tune tune;
