@@ -1,6 +1,7 @@
 /* What an ACK acknowledges: SND.UNA moves, storage is given back, round trips are measured, recovery and congestion
  * control are told (the order is in engine.h), timers follow, and the peer's window is taken over. RFC 9293, 3.10.7.4,
  * fifth. */
+#include "base/mem.h"
 #include "tcp/conn.h"
 
 #define UNDO_REACH (1u << 30)
@@ -110,15 +111,18 @@ static void follow(struct tcp_conn *c) {
     if (seq_lt(e->rack.end, floor)) e->rack.end = floor;
 }
 
-static struct tcp_acked begin(const struct tcp_conn *c, const struct tcp_in *in) {
+static void begin(const struct tcp_conn *c, const struct tcp_in *in, struct tcp_acked *a) {
     const struct tcp_engine *e = &c->eng;
-    return (struct tcp_acked){.ack = in->seg.ack,
-                              .prior_una = c->snd_una,
-                              .prior_fack = e->sacked_out ? e->fack : c->snd_una,
-                              .prior_in_flight = tcp_in_flight(c),
-                              .prior_delivered = e->delivered,
-                              .prior_lost = e->lost,
-                              .plain = !in->seg.data.len && !(in->seg.flags & TCP_FIN)};
+    memset(a, 0, offsetof(struct tcp_acked, newest));
+    a->ack = in->seg.ack;
+    a->prior_una = c->snd_una;
+    a->prior_fack = e->sacked_out ? e->fack : c->snd_una;
+    a->prior_in_flight = tcp_in_flight(c);
+    a->prior_delivered = e->delivered;
+    a->prior_lost = e->lost;
+    a->plain = !in->seg.data.len && !(in->seg.flags & TCP_FIN);
+    a->advanced = seq_gt(in->seg.ack, c->snd_una);
+    a->duplicate = is_duplicate(c, in);
 }
 
 /* The retransmission timer begins anew when SND.UNA moves, and when what was sent after the first segment is SACKed:
@@ -151,13 +155,24 @@ static void engine(struct tcp_conn *c, const struct tcp_in *in, struct tcp_acked
     if (c->eng.lost_out || seq_lt(c->snd_nxt, c->snd_end)) tcp_mark(c, MARK_SEND);
 }
 
+/* The data of somebody to whom nothing is on its way: its ACK tells of a window at most. */
+static bool tells_nothing(const struct tcp_conn *c, const struct tcp_in *in) {
+    const struct tcp_seg *s = &in->seg;
+    bool quiet = seq_eq(c->snd_una, c->snd_max) && c->eng.phase == CC_OPEN && !c->eng.new_only && !c->accecn;
+    return quiet && seq_eq(s->ack, c->snd_una) && s->data.len && !s->opt.nsack && !(s->flags & TCP_ECE);
+}
+
 enum tcp_verdict tcp_ack(struct tcp_conn *c, struct tcp_in *in) {
+    struct tcp_acked a;
     seq ack = in->seg.ack;
-    struct tcp_acked a = begin(c, in);
     tcp_keepalive_heard(c);
-    a.duplicate = is_duplicate(c, in);
+    if (tells_nothing(c, in)) {
+        window_update(c, in);
+        if (seq_lt(c->snd_nxt, c->snd_end)) tcp_mark(c, MARK_SEND);
+        return GO_ON;
+    }
+    begin(c, in, &a);
     if (a.duplicate) env_count(c->tcp->env, LA_C_DUP_ACKS_IN);
-    a.advanced = seq_gt(ack, c->snd_una);
     tcp_undo_note(c, in);
     if (!a.advanced && window_update(c, in)) a.plain = false;
     tcp_sack_input(c, in, &a);

@@ -70,8 +70,6 @@ void tcp_unhash(struct tcp_conn *c) {
     c->is.hashed = 0;
 }
 
-bool tcp_synchronized(const struct tcp_conn *c) { return c->state >= LA_ESTABLISHED && c->state < LA_TIME_WAIT; }
-
 bool tcp_may_send(const struct tcp_conn *c) {
     bool child = c->state == LA_SYN_RCVD && c->is.fastopen_child; /* RFC 7413, 4.2.2. */
     return (c->state == LA_ESTABLISHED || c->state == LA_CLOSE_WAIT || child) && !c->is.fin_queued;

@@ -307,7 +307,6 @@ void tcp_drop(struct tcp_conn *c, enum la_drop drop);
 /* Bytes in order that the user has not read. */
 uint32_t tcp_unread(const struct tcp_conn *c);
 bool tcp_fin_acked(const struct tcp_conn *c);
-bool tcp_synchronized(const struct tcp_conn *c);
 /* Whether the user may still give data. */
 bool tcp_may_send(const struct tcp_conn *c);
 
@@ -468,8 +467,6 @@ static inline uint32_t tcp_plan_segments(const struct tcp_plan *plan) {
 bool tcp_send_plan(struct tcp_conn *c, struct tcp_plan *plan);
 seq tcp_send_bare_seq(const struct tcp_conn *c);
 void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan);
-/* Payload of a full segment with the options that every segment carries. */
-uint32_t tcp_send_mss(const struct tcp_conn *c);
 /* Takes the MSS from the peer's offer, the path and TCP_MAXSEG. */
 void tcp_send_mss_update(struct tcp_conn *c);
 /* Whether there is something to send that never was, and the peer's window lets it go. */
@@ -522,11 +519,7 @@ void tcp_rtt_init(struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp_conn *c, la_time rtt);
 /* A round trip of `us`, for the least one of the last minutes. */
 void tcp_rtt_note_min(struct tcp_conn *c, uint32_t us);
-/* The least one, 1 at least; 0: no sample yet. */
-uint32_t tcp_min_rtt(const struct tcp_conn *c);
 void tcp_rtt_keep_backoff(struct tcp_conn *c);
-/* The current timeout, backoff included. */
-la_time tcp_rto(const struct tcp_conn *c);
 /* RFC 6298, 5.5: a timeout doubled `backoff` times, bounded; `measured`: it comes from a round trip. */
 la_time tcp_rto_backed_off(const struct tcp *tcp, la_time rto, unsigned backoff, bool measured);
 
@@ -559,6 +552,7 @@ bool tcp_orphan_overdue(const struct tcp_conn *c);
 /* user.c: the socket behind a handle, or NULL. */
 struct tcp_conn *tcp_conn_of(const struct tcp *tcp, la_sock sock);
 
+#include "tcp/asked.h"
 #include "tcp/passive.h"
 
 #endif

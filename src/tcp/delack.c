@@ -28,6 +28,7 @@ static void set_ato(struct tcp_conn *c, uint32_t ms) {
 /* Data comes: `data_at` still says when the latest came before. */
 void tcp_delack_arrival(struct tcp_conn *c) {
     uint32_t gap = tcp_clock_ms(c->tcp) - c->data_at, least = least_ms(c);
+    if (c->ato_ms == least && gap <= least / 2) return; /* A stream. */
     if (!c->ato_ms || gap <= least / 2)
         set_ato(c, c->ato_ms ? (c->ato_ms + least) / 2 : least);
     else if (gap < c->ato_ms)

@@ -114,11 +114,11 @@ void tcp_ecn_input(struct tcp_conn *c, const struct tcp_in *in) {
 
 bool tcp_ecn_echoed(struct tcp_conn *c, const struct tcp_in *in, struct tcp_acked *a) {
     if (c->accecn)
-        a->rate.ce = tcp_accecn_feedback(c, in, a);
+        a->ce = tcp_accecn_feedback(c, in, a);
     else if (c->is.ecn_on && in->seg.flags & TCP_ECE && !(in->what & TCP_SYN))
         c->eng.delivered_ce += tcp_acked_segments(c, a);
     else
         return false;
-    bool echoed = c->accecn ? a->rate.ce > 0 : true;
+    bool echoed = c->accecn ? a->ce > 0 : true;
     return echoed && seq_gt(in->seg.ack, c->ecn_recover);
 }

@@ -94,6 +94,14 @@ struct tcp_engine {
     struct cc cc;
 };
 
+/* The segment, of those newly delivered, that was sent last: how things were then (rate.c). */
+struct tcp_newest {
+    la_time at, delivered_at, send_time;
+    seq end;
+    uint32_t delivered, in_flight, lost; /* segments */
+    bool app_limited;
+};
+
 /* What one ACK has said so far. */
 struct tcp_acked {
     seq ack, prior_una, prior_fack;
@@ -115,18 +123,17 @@ struct tcp_acked {
     uint32_t rtt_us;         /* Of the first segment acknowledged. */
     uint32_t last_rtt_us;    /* Of the last. */
     uint32_t sack_rtt_us, last_sack_rtt_us;
-    /* The segment, of those newly delivered, that was sent last. */
-    struct cc_ack rate;
-    la_time rate_prior_at, rate_send_time, rate_tx_at;
-    bool rate_any;
-    seq rate_end;
+    uint32_t ce;             /* Segments that the network marked, as the peer counts. */
+    bool delivered;          /* Something is newly delivered: `newest` says what. */
+    /* Everything up to here is cleared for each ACK. */
+    struct tcp_newest newest;
+    struct cc_ack rate; /* From tcp_rate_finish on. */
 };
 
 /* ack.c: segments newly acknowledged or SACKed, when the records know what the ACK says. */
 uint32_t tcp_acked_segments(const struct tcp_conn *c, const struct tcp_acked *a);
 
 /* score.c */
-uint32_t tcp_in_flight(const struct tcp_conn *c);
 void tcp_score_sacked(struct tcp_conn *c, struct sent *s);
 void tcp_score_lost(struct tcp_conn *c, struct sent *s);
 /* A new segment, [from, to), of at most one MSS, is on its way. */

@@ -13,10 +13,10 @@ enum tcp_mem tcp_mem(struct tcp *tcp) {
     if (held > mark(tcp, params->mem_pressure)) {
         if (!tcp->pressed) env_count(tcp->env, LA_C_MEMORY_PRESSURE);
         tcp->pressed = true;
-    } else if (held < mark(tcp, params->mem_low)) {
+    } else if (!tcp->pressed || held < mark(tcp, params->mem_low)) {
         tcp->pressed = false;
+        return MEM_PLENTY;
     }
-    if (!tcp->pressed) return MEM_PLENTY;
     return held > mark(tcp, params->mem_max) ? MEM_FULL : MEM_PRESSED;
 }
 

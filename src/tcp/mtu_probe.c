@@ -87,8 +87,9 @@ static void search_anew(struct tcp_conn *c) {
 enum mtu_verdict tcp_mtu_probe_due(struct tcp_conn *c, uint32_t *len) {
     const struct tcp_engine *e = &c->eng;
     const struct tcp_mtu *m = &c->mtu;
+    if (!m->held || m->probe) return MTU_NO_PROBE;
     bool calm = e->phase == CC_OPEN && e->cc.cwnd >= CWND_LEAST && tcp_synchronized(c);
-    if (!m->held || m->probe || !calm || c->tcp->params.mtu_probing == MTU_PROBING_OFF) return MTU_NO_PROBE;
+    if (!calm || c->tcp->params.mtu_probing == MTU_PROBING_OFF) return MTU_NO_PROBE;
     search_anew(c);
     uint32_t mtu = next_size(c), in_flight = tcp_in_flight(c);
     if (!mtu) return MTU_NO_PROBE;

@@ -65,7 +65,7 @@ static void set_options(struct tcp_conn *c, const struct tcp_plan *plan, struct 
         o->ts_ecr = plan->flags & TCP_ACK ? c->ts_recent : 0;
     }
     unsigned blocks = blocks_to_tell(c, plan);
-    tcp_accecn_option(c, plan, blocks, o);
+    if (c->accecn) tcp_accecn_option(c, plan, blocks, o);
     if (!blocks) return;
     add_sack(c, o);
     env_count(c->tcp->env, LA_C_SACK_OUT);
@@ -189,7 +189,7 @@ bool tcp_output(struct tcp *tcp, int iface, struct la_packet *packet) {
     if (iface >= 0) return output_iface(tcp, (unsigned)iface, packet);
     unsigned n = ip_iface_count(tcp->ip);
     for (unsigned i = 0; i < 2 * n; i++) /* Twice, for what a new route has moved to a list already passed. */
-        if (output_iface(tcp, i % n, packet)) return true;
+        if (output_iface(tcp, i < n ? i : i - n, packet)) return true;
     return false;
 }
 

@@ -41,8 +41,8 @@ static la_time reordering_window(const struct tcp_conn *c) {
 /* Once per round trip with a D-SACK, the window grows; after 16 recoveries without one, it begins anew. */
 void tcp_rack_window(struct tcp_conn *c, const struct tcp_acked *a) {
     struct tcp_rack *r = &c->eng.rack;
-    if (!a->rate_any || c->tcp->params.recovery & RACK_STATIC) return;
-    if ((int32_t)(a->rate.prior_delivered - r->last_delivered) < 0) r->dsack_seen = false;
+    if (!a->delivered || c->tcp->params.recovery & RACK_STATIC) return;
+    if ((int32_t)(a->newest.delivered - r->last_delivered) < 0) r->dsack_seen = false;
     if (r->dsack_seen) {
         if (r->steps < UINT8_MAX) r->steps++;
         r->dsack_seen = false;

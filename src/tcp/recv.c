@@ -183,6 +183,7 @@ static void note_fin(struct tcp_conn *c, const struct tcp_seg *s) {
 /* What a device, or a link without MTU, merged into one counts as what it was made from. */
 static uint32_t segments_of(const struct tcp_conn *c, const struct tcp_in *in) {
     uint32_t len = (uint32_t)in->seg.data.len, size = in->datagram->segment_size;
+    if (!size && len <= c->mss) return 1;
     if (!size) size = tcp_path_mss(&c->key.peer, c->path.mtu, 0);
     return len > size ? (len + size - 1) / size : 1;
 }

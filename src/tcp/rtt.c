@@ -79,12 +79,6 @@ void tcp_rtt_note_min(struct tcp_conn *c, uint32_t us) {
     if (us < m->us) m->us = us;
 }
 
-uint32_t tcp_min_rtt(const struct tcp_conn *c) {
-    const struct tcp_min_rtt *m = &c->eng.min_rtt;
-    uint32_t us = m->us < m->previous_us ? m->us : m->previous_us;
-    return us == UINT32_MAX ? 0 : us ? us : 1;
-}
-
 static la_time doubled(la_time rto, unsigned times, la_time max) {
     for (unsigned i = 0; i < times && rto < max; i++) rto *= 2;
     return rto < max ? rto : max;
@@ -101,8 +95,4 @@ la_time tcp_rto_backed_off(const struct tcp *tcp, la_time rto, unsigned backoff,
     rto = doubled(rto, backoff, max);
     if (backoff || measured) rto += tcp->params.rto_slop;
     return rto < max ? rto : max;
-}
-
-la_time tcp_rto(const struct tcp_conn *c) {
-    return tcp_rto_backed_off(c->tcp, (la_time)c->rto_us * LA_US, c->backoff, c->srtt_us);
 }

@@ -11,12 +11,6 @@
  * repetition under way. */
 #include "tcp/conn.h"
 
-uint32_t tcp_in_flight(const struct tcp_conn *c) {
-    const struct tcp_engine *e = &c->eng;
-    uint32_t gone = e->sacked_out + e->lost_out, all = e->sent.count + e->again_out;
-    return all > gone ? all - gone : 0;
-}
-
 void tcp_score_sacked(struct tcp_conn *c, struct sent *s) {
     struct tcp_engine *e = &c->eng;
     if (s->marks & SENT_LOST) {

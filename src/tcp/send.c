@@ -5,16 +5,9 @@
  * state of this file waits for the peer alone. */
 #include "tcp/conn.h"
 
-#define TS_OPTION_BYTES 12
-
 void tcp_send_mss_update(struct tcp_conn *c) {
     uint16_t mss = tcp_path_mss(&c->key.peer, tcp_mtu(c), c->user_mss);
     c->mss = c->peer_mss && c->peer_mss < mss ? c->peer_mss : mss;
-}
-
-uint32_t tcp_send_mss(const struct tcp_conn *c) {
-    uint32_t options = c->is.ts_on ? TS_OPTION_BYTES : 0;
-    return c->mss > options ? c->mss - options : 1;
 }
 
 static uint16_t data_flags(const struct tcp_conn *c, seq at, uint32_t len) {
@@ -135,6 +128,7 @@ static uint32_t widen(struct tcp_conn *c, uint32_t whole, uint32_t left, uint32_
     uint32_t most = tcp_unit_max(c, mss);
     if (may > whole) may = whole;
     if (may > most) may = most;
+    if (may <= mss) return mss;
     uint32_t tail = may % mss;
     if (tail && !(may == whole && worth_sending(c, tail, tail, left - whole + tail, mss))) may -= tail;
     return may > mss && sent_room(&c->eng.sent, c->tcp->env, (may + mss - 1) / mss) ? may : mss;
@@ -339,6 +333,7 @@ void tcp_send_sent(struct tcp_conn *c, const struct tcp_plan *plan) {
         if (plan->tlp) tlp_sent(c, plan);
         stop_probing(c);
     }
-    bool small = plan->len % tcp_send_mss(c) && !plan->mtu_probe;
+    uint32_t mss = tcp_send_mss(c);
+    bool small = plan->len != mss && plan->len % mss && !plan->mtu_probe;
     if (small && !syn && !plan->again) c->snd_small = seq_max(c->snd_small, end); /* Once; a SYN has less room. */
 }

@@ -3,17 +3,16 @@
 
 #include "base/mem.h"
 
-
 #define FIRST_CAP 8u
 #define CAP_MAX (1u << 24)
 
-void sent_init(struct sent_queue *q) {
-    *q = (struct sent_queue){.oldest = SENT_NONE, .newest = SENT_NONE};
-}
+void sent_init(struct sent_queue *q) { *q = (struct sent_queue){.oldest = SENT_NONE, .newest = SENT_NONE}; }
 
 void sent_free(struct sent_queue *q, struct env *env) {
+    uint32_t usual = q->cap / 2;
     if (q->at) env_release(env, q->at, q->cap * sizeof *q->at);
     sent_init(q);
+    q->usual = usual;
 }
 
 /* A place after the records have moved to positions 0, 1, … of a queue, those from `gap` on one further. */
@@ -52,7 +51,9 @@ bool sent_room(struct sent_queue *q, struct env *env, uint32_t n) {
     if (q->count + n <= q->cap) return true;
     uint32_t cap = q->cap ? q->cap : FIRST_CAP;
     while (cap < q->count + n && cap < CAP_MAX) cap *= 2;
-    return cap >= q->count + n && rebuild(q, env, cap, UINT32_MAX);
+    if (cap < q->count + n) return false;
+    if (!q->cap && q->usual > cap && rebuild(q, env, q->usual, UINT32_MAX)) return true;
+    return rebuild(q, env, cap, UINT32_MAX);
 }
 
 struct sent *sent_push(struct sent_queue *q) {

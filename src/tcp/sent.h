@@ -38,6 +38,7 @@ struct sent_queue {
     uint32_t cap; /* A power of two, or 0. */
     uint32_t first, count;
     uint32_t oldest, newest; /* Places, in the order of time. */
+    uint32_t usual;          /* Room to begin with: half of what the latest use needed; 0: there was none. */
 };
 
 void sent_init(struct sent_queue *q);

@@ -76,9 +76,9 @@ void tcp_timer_rexmit(struct tcp_conn *c) {
 
 void tcp_timer_sent(struct tcp_conn *c, bool first) {
     bool running = c->timer_at[LA_TIMER_RETRANSMIT] != LA_NEVER;
-    if (first || !running || c->eng.rexmit == REXMIT_PROBE) tcp_timer_rto(c);
     tcp_timer_user(c);
-    tcp_tlp_schedule(c, false);
+    if (tcp_tlp_schedule(c, false)) return;
+    if (first || !running || c->eng.rexmit == REXMIT_PROBE) tcp_timer_rto(c);
 }
 
 /* How many times something is sent again before the connection ends. */

@@ -44,7 +44,7 @@ static void or_that_many_do_not_close_the_window(void **state) {
 static void or_duplicates_do_not_widen_it(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = en_conn(u, true, "reno", 20);
-    struct tcp_acked a = {.rate_any = true};
+    struct tcp_acked a = {.delivered = true};
     c->eng.rack.dsack_seen = true;
     u->tcp.params.recovery = RACK_ON | RACK_STATIC;
     tcp_rack_window(c, &a);
@@ -140,10 +140,10 @@ static void a_lost_repetition_is_found_by_what_was_sent_after_it(void **state) {
 static void dsacks_widen_the_window_for_sixteen_recoveries(void **state) {
     struct tcp_unit *u = *state;
     struct tcp_conn *c = en_conn(u, true, "reno", 20);
-    struct tcp_acked a = {.rate_any = true};
+    struct tcp_acked a = {.delivered = true};
     c->eng.rack.dsack_seen = true;
     c->eng.delivered = 100;
-    a.rate.prior_delivered = 50;
+    a.newest.delivered = 50;
     tcp_rack_window(c, &a);
     assert_int_equal(c->eng.rack.steps, 2);
     assert_int_equal(c->eng.rack.persist, 16);
@@ -151,7 +151,7 @@ static void dsacks_widen_the_window_for_sixteen_recoveries(void **state) {
     tcp_rack_window(c, &a); /* Of the same round trip. */
     assert_int_equal(c->eng.rack.steps, 2);
     c->eng.rack.dsack_seen = true;
-    a.rate.prior_delivered = 100;
+    a.newest.delivered = 100;
     tcp_rack_window(c, &a);
     assert_int_equal(c->eng.rack.steps, 3);
     c->eng.rack.persist = 0;
@@ -159,7 +159,7 @@ static void dsacks_widen_the_window_for_sixteen_recoveries(void **state) {
     assert_int_equal(c->eng.rack.steps, 1);
     c->eng.rack.steps = UINT8_MAX;
     c->eng.rack.dsack_seen = true;
-    a.rate.prior_delivered = 200;
+    a.newest.delivered = 200;
     c->eng.delivered = 300;
     tcp_rack_window(c, &a);
     assert_int_equal(c->eng.rack.steps, UINT8_MAX);
