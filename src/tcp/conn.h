@@ -54,15 +54,15 @@ struct tcp_flags_conn {
     unsigned lingering : 1;    /* la_close waits for the peer's ACK. */
     unsigned released : 1;     /* The handle dies with the LA_EV_CLOSED event. */
     unsigned ts_on : 1, sack_on : 1, wscale_on : 1;
-    unsigned noopt : 1;       /* TCP_NOOPT: no option is offered, and none taken. */
-    unsigned ecn_asked : 1;   /* Our SYN asked for ECN (RFC 3168, 6.1.1), … */
+    unsigned noopt : 1;        /* TCP_NOOPT: no option is offered, and none taken. */
+    unsigned ecn_asked : 1;    /* Our SYN asked for ECN (RFC 3168, 6.1.1), … */
     unsigned ecn_accurate : 1; /* … for Accurate ECN (RFC 9768, 3.1.1). */
-    unsigned ecn_on : 1;      /* Both agree on RFC 3168. */
-    unsigned ecn_echo : 1;    /* CE came: ACKs carry ECE until CWR comes. */
-    unsigned ecn_reduced : 1; /* The next new data carries CWR. */
-    unsigned dsack : 1;       /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
-    unsigned more : 1;        /* The last send had MSG_MORE: its end is no end for PSH … */
-    unsigned more_waits : 1;  /* … and until the peer acknowledges something, what does not fill a segment waits. */
+    unsigned ecn_on : 1;       /* Both agree on RFC 3168. */
+    unsigned ecn_echo : 1;     /* CE came: ACKs carry ECE until CWR comes. */
+    unsigned ecn_reduced : 1;  /* The next new data carries CWR. */
+    unsigned dsack : 1;        /* The next ACK reports [dsack_from, dsack_to) (RFC 2883). */
+    unsigned more : 1;         /* The last send had MSG_MORE: its end is no end for PSH … */
+    unsigned more_waits : 1;   /* … and until the peer acknowledges something, what does not fill a segment waits. */
     /* Options. */
     unsigned nodelay : 1, cork : 1, keepalive : 1, reuseaddr : 1, v6only : 1, linger_on : 1;
     unsigned rcvbuf_set : 1, sndbuf_set : 1;
@@ -180,10 +180,10 @@ struct tcp_conn {
     uint32_t mdev_us, mdev_max_us;       /* Linux's estimator: rttvar_us is the largest of a round trip. */
     seq rtt_seq;                         /* … which ends when this is acknowledged. */
     uint32_t ts_offset;
-    la_time opened_at; /* When the SYN or SYN+ACK went, for its round trip; LA_NEVER: it is ambiguous. */
+    la_time opened_at;        /* When the SYN or SYN+ACK went, for its round trip; LA_NEVER: it is ambiguous. */
     uint64_t max_pacing_rate; /* SO_MAX_PACING_RATE, bytes/s; 0: none. */
-    uint32_t unacked_since; /* When the peer last moved snd_una or all was acknowledged, tcp_clock_ms. */
-    uint32_t data_at;       /* When its latest data came, tcp_clock_ms. */
+    uint32_t unacked_since;   /* When the peer last moved snd_una or all was acknowledged, tcp_clock_ms. */
+    uint32_t data_at;         /* When its latest data came, tcp_clock_ms. */
 
     /* Timers: one wheel node for the earliest of them. */
     struct wheel_node node;
@@ -219,7 +219,7 @@ struct tcp_conn {
     seq iss, irs;
     seq snd_up, rcv_up; /* Behind the last urgent byte, where is.urg_out and is.urg_in say that there is one. */
     seq fin_seq;
-    uint16_t syn_data;             /* Bytes that our SYN carried. */
+    uint16_t syn_data; /* Bytes that our SYN carried. */
     union {
         struct fastopen_own *fastopen_own; /* What its options say, or NULL. */
         la_sock fastopen_listener;         /* Of a child: where it counts in SYN_RCVD. */
@@ -316,8 +316,8 @@ struct tcp_conn *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *
 /* open.c: what an active and a passive open share. */
 /* The largest payload, without options, that a packet of the path holds and TCP_MAXSEG (0: none) allows. */
 uint16_t tcp_path_mss(const struct la_addr *peer, uint16_t mtu, uint16_t user_mss);
-/* What our SYN offers: what the route says; or as the interface is, whatever the path beyond it may be (RFC 6691, 2; RFC
- * 1191, 3.1), or as the path is (mss_of_path). */
+/* What our SYN offers: what the route says; or as the interface is, whatever the path beyond it may be (RFC 6691, 2;
+ * RFC 1191, 3.1), or as the path is (mss_of_path). */
 uint16_t tcp_own_mss(const struct tcp *tcp, const struct ip_path *path, uint16_t user_mss);
 /* A connection's path as ip/ has it. */
 struct ip_path tcp_full_path(const struct tcp_conn *c);

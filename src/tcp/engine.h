@@ -52,28 +52,28 @@ struct tcp_engine {
     uint32_t sacked_out, lost_out, again_out;
     uint32_t delivered, lost; /* Ever. */
     uint32_t dsacks, reorderings, delivered_ce;
-    seq fack;      /* Behind the highest segment SACKed. */
-    seq lost_hint; /* Nothing before it is lost and unsent. */
+    seq fack;                           /* Behind the highest segment SACKed. */
+    seq lost_hint;                      /* Nothing before it is lost and unsent. */
     struct tcp_sack seen[TCP_SACK_MAX]; /* The blocks of the latest ACK: what they cover is done with. */
     uint8_t nseen;
-    uint8_t phase; /* enum cc_phase */
+    uint8_t phase;  /* enum cc_phase */
     uint8_t rexmit; /* enum rexmit_kind */
     bool frto, tlp_again;
-    bool ts_early; /* This ACK's timestamp answers something sent before the first repetition. */
-    bool cwnd_limited;       /* The congestion window holds something back … */
-    bool held_back;          /* … in this burst. */
-    bool cc_begun;           /* The algorithm has its state. */
-    uint16_t reordering;     /* Segments. */
-    seq high_seq;            /* RecoveryPoint (RFC 6675). */
-    seq tlp_end;             /* Behind what the probe sent; valid while tlp_out. */
+    bool ts_early;       /* This ACK's timestamp answers something sent before the first repetition. */
+    bool cwnd_limited;   /* The congestion window holds something back … */
+    bool held_back;      /* … in this burst. */
+    bool cc_begun;       /* The algorithm has its state. */
+    uint16_t reordering; /* Segments. */
+    seq high_seq;        /* RecoveryPoint (RFC 6675). */
+    seq tlp_end;         /* Behind what the probe sent; valid while tlp_out. */
     bool tlp_out;
     struct tcp_rack rack;
     /* Undo (RFC 4015, RFC 3708). */
     bool undo_armed;
-    bool new_only;           /* F-RTO: new data goes before anything again (RFC 5682, 2, step 2b). */
-    seq undo_marker;         /* SND.UNA when the reduction began. */
-    int32_t undo_again;      /* Repetitions that no D-SACK has called needless; -1: unknown. */
-    uint32_t again_stamp;    /* Timestamp value of the first repetition; valid while again_stamped. */
+    bool new_only;        /* F-RTO: new data goes before anything again (RFC 5682, 2, step 2b). */
+    seq undo_marker;      /* SND.UNA when the reduction began. */
+    int32_t undo_again;   /* Repetitions that no D-SACK has called needless; -1: unknown. */
+    uint32_t again_stamp; /* Timestamp value of the first repetition; valid while again_stamped. */
     bool again_stamped;
     uint32_t prior_ssthresh; /* 0: nothing to go back to. */
     /* PRR (RFC 9937). */
@@ -84,7 +84,7 @@ struct tcp_engine {
     uint32_t used_at, sent_at; /* tcp_clock_ms */
     /* Delivery rate. */
     la_time delivered_at, first_at;
-    uint32_t limited_until;  /* In `delivered`: until then the rate is the application's; 0: it is not. */
+    uint32_t limited_until; /* In `delivered`: until then the rate is the application's; 0: it is not. */
     uint32_t rate_delivered, rate_interval_us; /* The latest sample, for people. */
     bool rate_app_limited;
     struct tcp_min_rtt min_rtt;
@@ -106,25 +106,25 @@ struct tcp_newest {
 struct tcp_acked {
     seq ack, prior_una, prior_fack;
     uint32_t prior_in_flight, prior_delivered, prior_lost, prior_sent;
-    uint32_t popped;         /* Segments acknowledged cumulatively. */
-    bool advanced;           /* SND.UNA moved. */
-    bool data_acked;         /* … over something never sent twice. */
-    bool sacked;             /* Something is newly SACKed. */
-    bool orig_acked;         /* Something never sent twice, sent before recovery began, is delivered (RFC 5682). */
+    uint32_t popped; /* Segments acknowledged cumulatively. */
+    bool advanced;   /* SND.UNA moved. */
+    bool data_acked; /* … over something never sent twice. */
+    bool sacked;     /* Something is newly SACKed. */
+    bool orig_acked; /* Something never sent twice, sent before recovery began, is delivered (RFC 5682). */
     bool dsack, dsack_tlp;
-    bool again_lost;         /* A repetition is lost. */
-    bool duplicate;          /* RFC 5681, 2. */
-    bool plain;              /* Neither data nor a new window: nothing but an ACK. */
+    bool again_lost; /* A repetition is lost. */
+    bool duplicate;  /* RFC 5681, 2. */
+    bool plain;      /* Neither data nor a new window: nothing but an ACK. */
     bool reneged;
     bool ece;
-    bool timer;              /* The retransmission timer begins anew. */
-    bool new_only;           /* F-RTO: new data is sent before anything again (RFC 5682, 2, step 2b). */
+    bool timer;    /* The retransmission timer begins anew. */
+    bool new_only; /* F-RTO: new data is sent before anything again (RFC 5682, 2, step 2b). */
     /* Round trips, microseconds; 0: none. */
-    uint32_t rtt_us;         /* Of the first segment acknowledged. */
-    uint32_t last_rtt_us;    /* Of the last. */
+    uint32_t rtt_us;      /* Of the first segment acknowledged. */
+    uint32_t last_rtt_us; /* Of the last. */
     uint32_t sack_rtt_us, last_sack_rtt_us;
-    uint32_t ce;             /* Segments that the network marked, as the peer counts. */
-    bool delivered;          /* Something is newly delivered: `newest` says what. */
+    uint32_t ce;    /* Segments that the network marked, as the peer counts. */
+    bool delivered; /* Something is newly delivered: `newest` says what. */
     /* Everything up to here is cleared for each ACK. */
     struct tcp_newest newest;
     struct cc_ack rate; /* From tcp_rate_finish on. */

@@ -47,9 +47,7 @@ void sent_free(struct sent_queue *q, struct env *env);
 static inline struct sent *sent_at(const struct sent_queue *q, uint32_t i) {
     return &q->at[(q->first + i) & (q->cap - 1)];
 }
-static inline struct sent *sent_last(const struct sent_queue *q) {
-    return q->count ? sent_at(q, q->count - 1) : NULL;
-}
+static inline struct sent *sent_last(const struct sent_queue *q) { return q->count ? sent_at(q, q->count - 1) : NULL; }
 /* Room for `n` more. False: no memory; nothing has changed. */
 bool sent_room(struct sent_queue *q, struct env *env, uint32_t n);
 /* A zeroed record at the end; sent_room has made room. */
