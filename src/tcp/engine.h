@@ -105,7 +105,7 @@ struct tcp_newest {
 /* What one ACK has said so far. */
 struct tcp_acked {
     seq ack, prior_una, prior_fack;
-    uint32_t prior_in_flight, prior_delivered, prior_lost, prior_sent;
+    uint32_t prior_in_flight, prior_delivered, prior_lost;
     uint32_t popped; /* Segments acknowledged cumulatively. */
     bool advanced;   /* SND.UNA moved. */
     bool data_acked; /* … over something never sent twice. */
@@ -115,9 +115,7 @@ struct tcp_acked {
     bool again_lost; /* A repetition is lost. */
     bool duplicate;  /* RFC 5681, 2. */
     bool plain;      /* Neither data nor a new window: nothing but an ACK. */
-    bool reneged;
     bool ece;
-    bool timer;    /* The retransmission timer begins anew. */
     bool new_only; /* F-RTO: new data is sent before anything again (RFC 5682, 2, step 2b). */
     /* Round trips, microseconds; 0: none. */
     uint32_t rtt_us;      /* Of the first segment acknowledged. */

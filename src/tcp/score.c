@@ -37,7 +37,7 @@ static void note_lost(struct tcp_conn *c, const struct sent *s) {
 /* Everything that was sent of it is lost: the first transmission, and the repetition if there is one. */
 void tcp_score_lost(struct tcp_conn *c, struct sent *s) {
     struct tcp_engine *e = &c->eng;
-    if (s->marks & SENT_SACKED || (s->marks & (SENT_LOST | SENT_AGAIN)) == SENT_LOST) return;
+    if (s->marks & SENT_SACKED || sent_waits(s)) return;
     if (s->marks & SENT_AGAIN) e->again_out--;
     if (!(s->marks & SENT_LOST)) e->lost_out++;
     s->marks = (uint8_t)((s->marks | SENT_LOST) & ~SENT_AGAIN);
@@ -83,7 +83,7 @@ struct sent *tcp_score_next_lost(struct tcp_conn *c) {
     if (!e->lost_out) return NULL;
     for (uint32_t i = sent_find(&e->sent, e->lost_hint); i < e->sent.count; i++) {
         struct sent *s = sent_at(&e->sent, i);
-        if ((s->marks & (SENT_LOST | SENT_AGAIN)) != SENT_LOST) continue;
+        if (!sent_waits(s)) continue;
         e->lost_hint = s->from;
         return s;
     }
@@ -158,14 +158,11 @@ void tcp_score_timeout(struct tcp_conn *c, bool reneged) {
     e->nseen = 0;
 }
 
-/* What is lost and has not gone again yet. */
-static bool waits_to_go(const struct sent *s) { return (s->marks & (SENT_LOST | SENT_AGAIN)) == SENT_LOST; }
-
 struct sent *tcp_score_cut(struct tcp_conn *c, uint32_t i, uint32_t len) {
     struct tcp_engine *e = &c->eng;
     struct sent *s = sent_at(&e->sent, i), *next = i + 1 < e->sent.count ? sent_at(&e->sent, i + 1) : NULL;
     seq from = s->from, at = seq_add(from, len);
-    if (next && waits_to_go(s) && waits_to_go(next)) { /* Both go now: full segments, as when they were new. */
+    if (next && sent_waits(s) && sent_waits(next)) { /* Both go now: full segments, as when they were new. */
         next->marks |= s->marks & SENT_EVER;
         next->from = s->to = at;
         return s;
@@ -221,7 +218,7 @@ void tcp_score_check(const struct tcp_conn *c) {
         const struct sent *s = sent_at(&e->sent, i);
         ASSERT(seq_eq(s->from, at) && seq_lt(s->from, s->to));
         ASSERT((s->marks & (SENT_SACKED | SENT_LOST)) != (SENT_SACKED | SENT_LOST));
-        bool open = !(s->marks & SENT_SACKED) && (s->marks & (SENT_LOST | SENT_AGAIN)) != SENT_LOST;
+        bool open = !(s->marks & SENT_SACKED) && !sent_waits(s);
         ASSERT(!open || s->marks & SENT_LINKED);
         sacked += (s->marks & SENT_SACKED) != 0;
         lost += (s->marks & SENT_LOST) != 0;

@@ -27,12 +27,12 @@ static bool plan_is(struct tcp_plan *plan, seq at, uint32_t len, uint16_t flags,
 /* A segment in flight, once more. Beyond the window only the first may go: it asks about the window, too. */
 static bool plan_again(struct tcp_conn *c, struct tcp_plan *plan, struct sent *s) {
     struct sent_queue *q = &c->eng.sent;
-    uint32_t mss = tcp_send_mss(c), i = (uint32_t)(s - q->at) - q->first;
-    bool first = (i & (q->cap - 1)) == 0, fin = seq_gt(s->to, c->snd_end);
+    uint32_t mss = tcp_send_mss(c), i = sent_index(q, s);
+    bool first = i == 0, fin = seq_gt(s->to, c->snd_end);
     uint32_t len = seq_len(s->from, s->to) - (fin ? 1 : 0);
     if (!first && seq_gt(s->to, seq_add(c->snd_una, c->snd_wnd))) return false;
     if (len > mss) {
-        s = tcp_score_cut(c, i & (q->cap - 1), mss);
+        s = tcp_score_cut(c, i, mss);
         if (!s) return false;
         len = mss;
         fin = false;
@@ -214,9 +214,8 @@ static bool plan_opening(struct tcp_conn *c, struct tcp_plan *plan) {
     return false;
 }
 
-/* The sequence number of a segment that occupies none. After a timeout snd_nxt is behind, and what carries it could be
- * too old for the peer to look at its ACK; two ends that both went back would never hear each other again. A byte
- * beyond a closed window is no place for it either. */
+/* The sequence number of a segment that occupies none: behind all that was sent. A byte beyond a closed window, which
+ * the peer need not have taken, is no place for it. */
 seq tcp_send_bare_seq(const struct tcp_conn *c) {
     return c->timer_at[LA_TIMER_PERSIST] != LA_NEVER ? c->snd_nxt : c->snd_max;
 }
@@ -267,7 +266,7 @@ static void count_prr(struct tcp_conn *c, uint32_t segments) {
 /* The timeout counts from the latest transmission of the first segment. */
 static void sent_again(struct tcp_conn *c, const struct tcp_plan *plan) {
     struct sent_queue *q = &c->eng.sent;
-    uint32_t first_at = (uint32_t)(plan->again - q->at) - q->first, n = tcp_plan_segments(plan);
+    uint32_t first_at = sent_index(q, plan->again), n = tcp_plan_segments(plan);
     for (uint32_t i = 0; i < n; i++) {
         note_again(c);
         tcp_score_sent_again(c, sent_at(q, first_at + i));

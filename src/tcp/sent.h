@@ -47,6 +47,12 @@ void sent_free(struct sent_queue *q, struct env *env);
 static inline struct sent *sent_at(const struct sent_queue *q, uint32_t i) {
     return &q->at[(q->first + i) & (q->cap - 1)];
 }
+/* The other way round: which one from the front it is. */
+static inline uint32_t sent_index(const struct sent_queue *q, const struct sent *s) {
+    return ((uint32_t)(s - q->at) - q->first) & (q->cap - 1);
+}
+/* Lost, and not on its way again. */
+static inline bool sent_waits(const struct sent *s) { return (s->marks & (SENT_LOST | SENT_AGAIN)) == SENT_LOST; }
 static inline struct sent *sent_last(const struct sent_queue *q) { return q->count ? sent_at(q, q->count - 1) : NULL; }
 /* Room for `n` more. False: no memory; nothing has changed. */
 bool sent_room(struct sent_queue *q, struct env *env, uint32_t n);

@@ -31,15 +31,14 @@ uint32_t tcp_unit_max(const struct tcp_conn *c, uint32_t mss) {
 
 /* Whether a record may follow in a unit that ends where it begins. */
 static bool follows(const struct tcp_conn *c, const struct sent *s) {
-    bool lost = (s->marks & (SENT_LOST | SENT_AGAIN)) == SENT_LOST;
-    return lost && seq_leq(s->to, seq_add(c->snd_una, c->snd_wnd)) && seq_leq(s->to, c->snd_end);
+    return sent_waits(s) && seq_leq(s->to, seq_add(c->snd_una, c->snd_wnd)) && seq_leq(s->to, c->snd_end);
 }
 
 void tcp_unit_again(struct tcp_conn *c, struct tcp_plan *plan) {
     struct sent_queue *q = &c->eng.sent;
     uint32_t size = plan->len, mss = tcp_send_mss(c), most = tcp_unit_max(c, mss);
     if (!size || plan->flags & TCP_FIN || most == mss || most < 2 * size) return;
-    uint32_t at = ((uint32_t)(plan->again - q->at) - q->first) & (q->cap - 1), n = 1;
+    uint32_t at = sent_index(q, plan->again), n = 1;
     for (; at + n < q->count && plan->len == n * size; n++) {
         const struct sent *s = sent_at(q, at + n);
         uint32_t len = seq_len(s->from, s->to);
